@@ -1,0 +1,2 @@
+-- No Bluetooth: its monitor wants D-Bus.
+bluez_monitor.enabled = false

@@ -1,0 +1,291 @@
+# shellcheck shell=bash
+# The helper commands for a scenario's Dom0 script. tests/xen/README.md lists them.
+
+# --- telling -------------------------------------------------------------------------------------
+
+uptime_now() {
+    local up
+    read -r up _ </proc/uptime
+    echo "$up"
+}
+
+# say TEXT: a line in the scenario's log, seen at once on the host.
+say() {
+    local line
+    line="rig: [$(uptime_now)] $*"
+    echo "$line" >>"$OUT/log"
+    echo "$line"
+}
+
+# fail TEXT: end the scenario as failed.
+fail() {
+    say "FAILED: $*"
+    exit 1
+}
+
+# skip TEXT: end the scenario as skipped.
+skip() {
+    say "SKIPPED: $*"
+    exit 77
+}
+
+# figure NAME VALUE [UNIT]: a measured value for the run's report.
+figure() {
+    printf '%s\t%s\t%s\n' "$1" "$2" "${3:-}" >>"$OUT/figures"
+}
+
+# collect FILE [NAME]: keep a file.
+collect() {
+    cp -r "$1" "$OUT/${2:-}"
+}
+
+dump_xenstore() {
+    xenstore-ls -f >"$OUT/xenstore-$1.txt" 2>/dev/null || true
+}
+
+# seconds_since UPTIME
+seconds_since() {
+    awk -v from="$1" -v to="$(uptime_now)" 'BEGIN { printf "%.2f\n", to - from }'
+}
+
+# wait_until SECONDS COMMAND...: until COMMAND succeeds.
+wait_until() {
+    local tries=$(($1 * 5))
+    shift
+    while ! "$@" >/dev/null 2>&1; do
+        ((tries-- > 0)) || return 1
+        sleep 0.2
+    done
+}
+
+# --- a scenario's own files ----------------------------------------------------------------------
+
+# Files of dom0-files/ that replace one of Dom0's own are put back afterwards by remove_files.
+install_files() {
+    local file
+    mkdir -p /run/replaced
+    [[ -d $SCENARIO/dom0-files ]] || return 0
+    (cd "$SCENARIO/dom0-files" && find . ! -type d) >/run/installed
+    while read -r file; do
+        if [[ -e /$file ]]; then cp -a --parents "/$file" /run/replaced; fi
+    done </run/installed
+    cp -a "$SCENARIO/dom0-files/." /
+}
+
+remove_files() {
+    local file
+    if [[ -f /run/installed ]]; then
+        while read -r file; do rm -f "/$file"; done </run/installed
+        cp -a /run/replaced/. /
+    fi
+    rm -rf /run/installed /run/replaced
+}
+
+# --- services ------------------------------------------------------------------------------------
+
+# spawn NAME COMMAND...: in the background, with its output in NAME.log.
+spawn() {
+    local name=$1
+    shift
+    mkdir -p /run/spawned
+    "$@" >>"$OUT/$name.log" 2>&1 </dev/null &
+    echo $! >"/run/spawned/$name"
+}
+
+running() {
+    [[ -f /run/spawned/$1 ]] && kill -0 "$(<"/run/spawned/$1")" 2>/dev/null
+}
+
+# stop NAME [SIGNAL]: end what spawn started and wait for it, ten seconds at most.
+stop() {
+    local pid
+    [[ -f /run/spawned/$1 ]] || return 0
+    pid=$(<"/run/spawned/$1")
+    rm -f "/run/spawned/$1"
+    kill -s "${2:-TERM}" "$pid" 2>/dev/null || return 0
+    wait_until 10 is_gone "$pid" || { say "$1 had to be killed"; kill -KILL "$pid"; return 1; }
+}
+
+is_gone() {
+    local state
+    # A zombie has ended; its parent may be another shell of the rig.
+    { read -r _ _ state _ <"/proc/$1/stat"; } 2>/dev/null || return 0
+    [[ $state = Z ]]
+}
+
+stop_all() {
+    local name
+    for name in "${1:-backend}" wireplumber pipewire; do stop "$name"; done
+    for name in /run/spawned/*; do
+        if [[ -e $name ]]; then stop "${name##*/}"; fi
+    done
+}
+
+start_pipewire() {
+    spawn pipewire pipewire "$@"
+    wait_until 20 test -S "$XDG_RUNTIME_DIR/pipewire-0" || fail "PipeWire did not start; see pipewire.log"
+    wait_until 10 pw-cli info null-sink || fail "PipeWire runs without the null sink; see pipewire.log"
+    say "PipeWire is up"
+}
+
+# WirePlumber is ready for streams when it has chosen a default sink.
+start_wireplumber() {
+    spawn wireplumber wireplumber
+    wait_until 20 has_default_sink || fail "WirePlumber did not choose a default sink; see wireplumber.log"
+    say "WirePlumber is up"
+}
+
+has_default_sink() {
+    pw-metadata 0 default.audio.sink | grep -q null-sink
+}
+
+# start_backend [ARGUMENT...]: the program under test; BACKEND names another one.
+start_backend() {
+    local backend=${BACKEND:-pipewire-xen-snd}
+    command -v "$backend" >/dev/null || fail "no $backend in Dom0: was the product built and given with --build?"
+    spawn backend "$backend" "$@"
+    sleep 0.5
+    running backend || fail "$backend ended at once; see backend.log"
+    say "the backend is up"
+}
+
+stop_backend() {
+    stop backend "$@"
+}
+
+# --- guests --------------------------------------------------------------------------------------
+
+# guest_names: those with a NAME.cfg of their own; else there is one, "guest".
+guest_names() {
+    local cfg names=()
+    for cfg in *.cfg; do
+        if [[ -f $cfg ]]; then names+=("${cfg%.cfg}"); fi
+    done
+    printf '%s\n' "${names[@]:-guest}"
+}
+
+# guest_config NAME: the whole xl configuration on standard output.
+guest_config() {
+    cat <<END
+name = "$1"
+type = "pv"
+kernel = "$SCENARIO/kernel/vmlinuz"
+ramdisk = "/run/guests/$1.img"
+extra = "console=hvc0 rdinit=/init quiet rig.name=$1"
+memory = 192
+vcpus = 1
+on_crash = "preserve"
+disk = [ "vdev=xvda,format=raw,access=w,script=/rig/block,target=/run/guests/$1.disk" ]
+END
+    if [[ -f $1.cfg ]]; then cat "$1.cfg"; fi
+    if [[ -f vsnd ]] && ! grep -qs '^vsnd' "$1.cfg"; then cat vsnd; fi
+}
+
+# create_guest NAME: xl create; the guest then runs its script by itself.
+create_guest() {
+    local from
+    mkdir -p /run/guests
+    cat "$SCENARIO/kernel/initrd" "$SCENARIO/guest.cpio" >"/run/guests/$1.img"
+    truncate -s 64M "/run/guests/$1.disk"
+    guest_config "$1" >"/run/guests/$1.cfg"
+    from=$(uptime_now)
+    xl create -q "/run/guests/$1.cfg" >>"$OUT/xl.log" 2>&1 || fail "xl create $1: see xl.log"
+    figure "xl create $1" "$(seconds_since "$from")" s
+    rm -f "/run/guests/$1.img"
+    say "guest $1 is created"
+}
+
+guest_console() {
+    echo "/var/log/xen/console/guest-$1.log"
+}
+
+# guest_said NAME TEXT: true if the guest's script has said a line that begins with TEXT.
+guest_said() {
+    grep -qs "^rig: $2" "$(guest_console "$1")"
+}
+
+# wait_said NAME TEXT [SECONDS]
+wait_said() {
+    wait_until "${3:-60}" guest_said "$1" "$2" || fail "guest $1 did not say '$2' within ${3:-60} s"
+}
+
+# tell_guest NAME WORD: what wait_told in the guest waits for.
+tell_guest() {
+    xenstore-write "/local/domain/$(xl domid "$1")/data/$2" 1
+}
+
+# wait_guest NAME [SECONDS]: until the guest's script has ended; its files go to NAME/, its figures to
+# the report, its exit code is the result.
+wait_guest() {
+    local code=
+    wait_until "${2:-90}" guest_said "$1" "end " || fail "guest $1 did not end within ${2:-90} s"
+    code=$(tr -d '\r' <"$(guest_console "$1")" | awk '/^rig: end / { print $3; exit }')
+    take_guest_files "$1"
+    say "guest $1 ended with $code"
+    return "$code"
+}
+
+# The guest's end line tells the size of the archive it wrote to its disk.
+take_guest_files() {
+    local size
+    size=$(tr -d '\r' <"$(guest_console "$1")" | awk '/^rig: files / { print $3; exit }')
+    mkdir -p "$OUT/$1"
+    head -c "${size:-0}" "/run/guests/$1.disk" | tar -x --no-same-owner -C "$OUT/$1"
+    if [[ -f $OUT/$1/figures ]]; then sed "s/^/$1: /" "$OUT/$1/figures" >>"$OUT/figures"; fi
+}
+
+# shutdown_guest NAME: xl shutdown as an administrator does it; a figure says how long it took.
+shutdown_guest() {
+    local from
+    from=$(uptime_now)
+    xl shutdown -w "$1" >>"$OUT/xl.log" 2>&1 || fail "xl shutdown $1: see xl.log"
+    figure "xl shutdown $1" "$(seconds_since "$from")" s
+    say "guest $1 is shut down"
+}
+
+# vsnd_left: what XenStore still holds of sound devices.
+vsnd_left() {
+    xenstore-ls -f | grep -E '(backend|device)/vsnd' || true
+}
+
+# --- sound in Dom0 -------------------------------------------------------------------------------
+
+# record_sink NAME [SINK]: record a sink's monitor, S16_LE stereo, until stop_recording NAME.
+record_sink() {
+    spawn "$1" pw-record --rate 48000 --channels 2 --format s16 --latency 1024 \
+        --target "${2:-null-sink}" \
+        -P "{ stream.capture.sink = true node.name = recorder-$1 node.dont-reconnect = true }" "/run/$1.wav"
+    wait_until 10 is_linked "recorder-$1" || fail "the recorder $1 was not linked"
+    say "recording ${2:-null-sink} as $1"
+}
+
+# is_linked NODE: true if both channels of NODE have a link.
+is_linked() {
+    [[ $(pw-link -l | grep -A1 "^$1:" | grep -cE '\|(<-|->)') -ge 2 ]]
+}
+
+# stop_recording NAME: NAME.wav is kept.
+stop_recording() {
+    stop "$1" INT
+    mv "/run/$1.wav" "$OUT/"
+}
+
+# --- the whole of an ordinary scenario -----------------------------------------------------------
+
+start_everything() {
+    start_pipewire
+    start_wireplumber
+    start_backend
+}
+
+run_everything() {
+    local name codes=0
+    start_everything
+    record_sink recording
+    for name in $(guest_names); do create_guest "$name"; done
+    dump_xenstore during
+    for name in $(guest_names); do wait_guest "$name" || codes=$?; done
+    stop_recording recording
+    for name in $(guest_names); do shutdown_guest "$name"; done
+    return "$codes"
+}

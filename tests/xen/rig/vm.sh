@@ -1,0 +1,107 @@
+# shellcheck shell=bash
+# One boot of the machine: what is added to Dom0's image for this run, QEMU, and its time limit.
+
+# archive TREE FILE: an uncompressed cpio archive, for what changes from run to run.
+archive() {
+    (cd "$1" && find . -xdev -print0 | cpio --quiet -0 -o -H newc -R 0:0) >"$2"
+}
+
+# stage_product TREE: what meson installs, and the tests' tools, if there is a build.
+stage_product() {
+    local tool
+    [[ $BUILD = none ]] && return
+    meson install -C "$BUILD" --no-rebuild --quiet --destdir "$(realpath "$1")" >/dev/null
+    # Dom0 knows one prefix.
+    if [[ -d $1/usr/local ]]; then
+        cp -a "$1/usr/local/." "$1/usr/"
+        rm -rf "$1/usr/local"
+    fi
+    for tool in "${TOOLS[@]}"; do
+        if [[ -x $BUILD/tests/tools/$tool ]]; then install -D "$BUILD/tests/tools/$tool" "$1/usr/bin/$tool"; fi
+    done
+}
+
+# stage_guest SCENARIO FILE: the part of a guest's root that is the scenario's own.
+stage_guest() {
+    local tree=$WORK/guest
+    rm -rf "$tree"
+    mkdir -p "$tree"/{bin,rig,scenario}
+    cp "$RIG_DIR/guest/init" "$tree/init"
+    cp "$RIG_DIR/guest/rig.sh" "$tree/rig/"
+    if [[ $BUILD != none && -x $BUILD/tests/tools/pattern ]]; then
+        cp "$BUILD/tests/tools/pattern" "$tree/bin/"
+    fi
+    if [[ -d $1/guest-files ]]; then cp -a "$1/guest-files/." "$tree/"; fi
+    find "$1" -maxdepth 1 -name 'guest*' -type f -exec cp {} "$tree/scenario/" \;
+    archive "$tree" "$2"
+}
+
+# stage_scenario INSTANCE TREE
+stage_scenario() {
+    local from=${PATH_OF[$1]} to=$2/rig/scenarios/$1 kernel=${KERNEL_OF[$1]}
+    mkdir -p "$to"
+    cp -rL "$from/." "$to/"
+    rm -rf "$to/guest-files"
+    stage_guest "$from" "$to/guest.cpio"
+    ln -s "/rig/kernels/$kernel" "$to/kernel"
+    echo "$1 $(time_limit "$from")" >>"$2/rig/instances"
+}
+
+stage_kernel() {
+    local to=$1/rig/kernels/$2
+    mkdir -p "$to"
+    cp "${ENTRY_OF[$2]}/vmlinuz" "$to/vmlinuz"
+    cat "$BASE/guest-root.img" "${ENTRY_OF[$2]}/modules.img" >"$to/initrd"
+}
+
+# stage FILE INSTANCE...: the second half of Dom0's image.
+stage() {
+    local file=$1 tree=$WORK/dom0 instance kernel
+    shift
+    rm -rf "$tree"
+    mkdir -p "$tree/rig"
+    cp "$RIG_DIR"/dom0/{rig.sh,run-scenario,tidy-up,block} "$tree/rig/"
+    cp "$RIG_DIR/dom0/init" "$tree/init"
+    cp -r "$RIG_DIR/dom0/etc" "$tree/etc"
+    stage_product "$tree"
+    for kernel in "${!ENTRY_OF[@]}"; do stage_kernel "$tree" "$kernel"; done
+    for instance in "$@"; do stage_scenario "$instance" "$tree"; done
+    archive "$tree" "$file"
+}
+
+# time_limit SCENARIO: its file "timeout" in seconds, or what most need.
+time_limit() {
+    if [[ -f $1/timeout ]]; then cat "$1/timeout"; else echo 150; fi
+}
+
+# show_progress: the rig's own lines as they come, with the host's time.
+show_progress() {
+    local line
+    while IFS= read -r line; do
+        line=${line%$'\r'}
+        if [[ $line = *"rig: "* ]]; then note "${line#*rig: }"; fi
+    done
+}
+
+# boot INSTANCE...: run the scenarios in one boot. Returns when the machine has powered off, died or
+# used up its time; which scenarios came to an end is seen by their result files.
+boot() {
+    local limit=90 instance log=$KEEP/console.log
+    for instance in "$@"; do
+        limit=$((limit + $(time_limit "${PATH_OF[$instance]}") + 30))
+        mkdir -p "$KEEP/$instance"
+    done
+    stage "$WORK/run.cpio" "$@"
+    cat "$BASE/dom0.img" "$WORK/run.cpio" >"$WORK/initrd"
+
+    # A PV kernel dies in QEMU's iret with SMAP on; nothing here needs KVM.
+    timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
+        -accel tcg,thread=multi -cpu max,-smap,-smep,-la57 -smp 2 -m 3000 \
+        -display none -monitor none -serial stdio -no-reboot -nic none \
+        -kernel "$BASE/xen.elf" \
+        -append "dom0_mem=1500M,max:1500M dom0_max_vcpus=1 console=com1 com1=115200 loglvl=error" \
+        -initrd "$BASE/vmlinuz console=hvc0 rdinit=/init quiet,$WORK/initrd" \
+        -virtfs "local,path=$KEEP,mount_tag=keep,security_model=none,multidevs=remap" \
+        </dev/null 2>"$KEEP/qemu.log" | tee -a "$log" | show_progress || true
+    if [[ ${PIPESTATUS[0]} = 124 ]]; then note "the machine used up its $limit s and was ended"; fi
+}
