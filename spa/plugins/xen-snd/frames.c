@@ -1,0 +1,73 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* Copying frames, see frames.h. */
+
+#include <endian.h>
+#include <string.h>
+
+#include <spa/param/audio/raw.h>
+
+#include "frames.h"
+
+/* exponents of infinity and NaN */
+#define F32_EXPONENT	UINT32_C(0x7f800000)
+#define F64_EXPONENT	UINT64_C(0x7ff0000000000000)
+
+static void scrub_32(void *samples, size_t size, uint32_t exponent)
+{
+	uint32_t *s = samples, *end = s + size / sizeof(*s);
+
+	for (; s < end; s++) {
+		if ((*s & exponent) == exponent)
+			*s = 0;
+	}
+}
+
+static void scrub_64(void *samples, size_t size, uint64_t exponent)
+{
+	uint64_t *s = samples, *end = s + size / sizeof(*s);
+
+	for (; s < end; s++) {
+		if ((*s & exponent) == exponent)
+			*s = 0;
+	}
+}
+
+void frames_copy(uint32_t format, void *to, const void *from, size_t size)
+{
+	/* the guest can change its pages meanwhile: check the copy */
+	memcpy(to, from, size);
+	switch (format) {
+	case SPA_AUDIO_FORMAT_F32_LE:
+		scrub_32(to, size, htole32(F32_EXPONENT));
+		break;
+	case SPA_AUDIO_FORMAT_F32_BE:
+		scrub_32(to, size, htobe32(F32_EXPONENT));
+		break;
+	case SPA_AUDIO_FORMAT_F64_LE:
+		scrub_64(to, size, htole64(F64_EXPONENT));
+		break;
+	case SPA_AUDIO_FORMAT_F64_BE:
+		scrub_64(to, size, htobe64(F64_EXPONENT));
+		break;
+	}
+}
+
+void frames_silence(uint32_t format, void *to, size_t size)
+{
+	switch (format) {
+	case SPA_AUDIO_FORMAT_U8:
+		memset(to, 0x80, size);
+		break;
+	case SPA_AUDIO_FORMAT_ULAW:
+		memset(to, 0xff, size);
+		break;
+	case SPA_AUDIO_FORMAT_ALAW:
+		memset(to, 0xd5, size);
+		break;
+	default:
+		memset(to, 0, size);
+		break;
+	}
+}

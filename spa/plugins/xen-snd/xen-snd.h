@@ -1,0 +1,81 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The interface between a guest's stream and the node that plays or records it.
+ *
+ * A stream exists from OPEN to CLOSE. Who makes the node hands the stream over
+ * in the factory's info dict as XEN_SND_KEY_STREAM = "pointer:%p" and keeps it
+ * alive until the node is gone. */
+
+#ifndef XEN_SND_H
+#define XEN_SND_H
+
+#include <spa/utils/hook.h>
+#include <spa/param/audio/raw.h>
+
+#define XEN_SND_TYPE_STREAM	"Spa:Pointer:Interface:XenSnd:Stream"
+#define XEN_SND_VERSION_STREAM	0
+
+#define XEN_SND_KEY_STREAM	"api.xen-snd.stream"
+
+/* factory names */
+#define XEN_SND_NAME_SOURCE	"api.xen-snd.pcm.source"	/* guest playback into the graph */
+#define XEN_SND_NAME_SINK	"api.xen-snd.pcm.sink"		/* graph into guest capture */
+
+/* Constant from OPEN to CLOSE. */
+struct xen_snd_geometry {
+	uint32_t format;		/* enum spa_audio_format, interleaved */
+	uint32_t rate;			/* Hz */
+	uint32_t channels;		/* 1..SPA_AUDIO_MAX_CHANNELS */
+	uint32_t position[SPA_AUDIO_MAX_CHANNELS];
+	uint32_t frame_size;		/* octets */
+	uint32_t buffer_frames;		/* the guest's ring */
+	uint32_t period_frames;		/* 0: the guest asked for no events */
+};
+
+/* A run of frames in the guest's ring. NULL data: silence, nothing to read there. */
+struct xen_snd_span {
+	void *data;
+	uint32_t frames;
+};
+
+/* one held back, two for a ring that wraps, one of silence */
+#define XEN_SND_MAX_SPANS	4
+
+struct xen_snd_stream {
+	struct spa_interface iface;		/* XEN_SND_TYPE_STREAM */
+	struct xen_snd_geometry geometry;
+};
+
+/* Data thread only, realtime safe: no lock, no allocation, no system call but
+ * the one notification of the guest in release. */
+struct xen_snd_stream_methods {
+#define XEN_SND_VERSION_STREAM_METHODS	0
+	uint32_t version;
+
+	/* Get at the next `frames` frames of the ring, in a graph cycle of
+	 * `cycle_nsec`. Returns the number of spans, which add up to `frames`.
+	 * -EAGAIN: the guest's stream does not run (now); deliver silence, drop
+	 * input, and do not release. */
+	int (*acquire) (void *object, uint32_t frames, uint64_t cycle_nsec,
+			struct xen_snd_span spans[XEN_SND_MAX_SPANS]);
+
+	/* The `frames` acquired went through: moves the guest's position on
+	 * and tells the guest. */
+	void (*release) (void *object, uint32_t frames);
+};
+
+#define xen_snd_stream_method(s,method,...)					\
+({										\
+	int _res = -ENOTSUP;							\
+	spa_interface_call_res(&(s)->iface, struct xen_snd_stream_methods,	\
+			_res, method, 0, ##__VA_ARGS__);			\
+	_res;									\
+})
+
+#define xen_snd_stream_acquire(s,...)	xen_snd_stream_method(s, acquire, __VA_ARGS__)
+#define xen_snd_stream_release(s,...)						\
+	spa_interface_call(&(s)->iface, struct xen_snd_stream_methods,		\
+			release, 0, __VA_ARGS__)
+
+#endif /* XEN_SND_H */

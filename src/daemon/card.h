@@ -1,0 +1,57 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* A card: one vsnd device of a guest, its XenBus states, and its lines.
+ * Xenbus thread only. */
+
+#ifndef XEN_SND_CARD_H
+#define XEN_SND_CARD_H
+
+#include "guest.h"
+#include "store.h"
+
+struct xenbus;
+
+/* xen/io/xenbus.h */
+enum xenbus_state {
+	XENBUS_UNKNOWN = 0,		/* the node is not there */
+	XENBUS_INITIALISING = 1,
+	XENBUS_INIT_WAIT = 2,
+	XENBUS_INITIALISED = 3,
+	XENBUS_CONNECTED = 4,
+	XENBUS_CLOSING = 5,
+	XENBUS_CLOSED = 6,
+};
+
+struct card {
+	struct spa_list link;
+	struct xenbus *xenbus;
+
+	uint32_t domid, device;
+	char backend[STORE_PATH_SIZE];	/* our directory */
+	char frontend[STORE_PATH_SIZE];	/* the guest's directory, as ours names it */
+	char token[32];			/* of the watch on the frontend's state */
+
+	struct guest *guest;
+	struct connection connection;
+	bool connected;			/* the guest thread has the lines */
+	bool busy;			/* its reply is awaited */
+	bool domain_gone;
+
+	enum xenbus_state written;	/* what we wrote last */
+	uint32_t failures;		/* to connect, in a row */
+	uint64_t not_before;		/* CLOCK_MONOTONIC ns: no new attempt until then */
+	struct spa_source *timer;	/* looks again */
+};
+
+/* Take up the directory backend/vsnd/<domid>/<device>. NULL with errno. */
+struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device);
+
+/* Look at both sides' states and do what they call for. May free the card, when
+ * its directory has gone. */
+void card_look(struct card *card);
+
+/* Lets go of everything; no threads run any more. */
+void card_free(struct card *card);
+
+#endif /* XEN_SND_CARD_H */

@@ -1,0 +1,319 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The module's own configuration, see config.h.
+ *
+ * PipeWire takes no offence at a key that it does not know. We do: a rule that
+ * was mistyped would never match, and a guest would play where it must not. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <spa/utils/json.h>
+#include <spa/utils/result.h>
+#include <spa/utils/string.h>
+
+#include "config.h"
+#include "log.h"
+#include "names.h"
+
+#define MODULE_NAME	"libpipewire-module-xen-snd"
+#define KEY_SIZE	256
+
+#define DEFAULT_MAX_BUFFER	(1024 * 1024)
+#define HARD_MAX_BUFFER		(64 * 1024 * 1024)
+
+/* Module arguments. Each is documented in man/libpipewire-module-xen-snd.7. */
+
+static int set_stream_props(struct config *config, const char *value, size_t len)
+{
+	if (!spa_json_is_object(value, len))
+		return -EINVAL;
+	return pw_properties_update_string(config->stream_props, value, len) < 0 ? -EINVAL : 0;
+}
+
+static int set_max_buffer(struct config *config, const char *value, size_t len)
+{
+	int octets;
+
+	if (spa_json_parse_int(value, len, &octets) <= 0 ||
+	    octets < 4096 || octets > HARD_MAX_BUFFER)
+		return -EINVAL;
+	config->max_buffer = octets;
+	return 0;
+}
+
+static const struct option {
+	const char *key;
+	const char *wanted;
+	int (*set)(struct config *config, const char *value, size_t len);
+} options[] = {
+	{ "stream.props", "an object of node properties", set_stream_props },
+	{ "stream.max-buffer", "a number of octets, 4096 to 67108864", set_max_buffer },
+};
+
+struct location {
+	const char *file;
+};
+
+static int find_location(void *data, const char *location, const char *section,
+		const char *str, size_t len)
+{
+	struct location *found = data;
+
+	if (memmem(str, len, MODULE_NAME, strlen(MODULE_NAME)))
+		found->file = location;
+	return 0;
+}
+
+/* the file that loads this module */
+static const char *args_location(struct config *config)
+{
+	struct location found = { "arguments of "MODULE_NAME };
+
+	pw_context_conf_section_for_each(config->context, "context.modules",
+			find_location, &found);
+	return found.file;
+}
+
+static int set_option(struct config *config, const char *file, const char *key,
+		const char *value, size_t len)
+{
+	size_t i;
+	int res;
+
+	for (i = 0; i < SPA_N_ELEMENTS(options); i++) {
+		if (!spa_streq(options[i].key, key))
+			continue;
+		if ((res = options[i].set(config, value, len)) < 0)
+			pw_log_error("%s: %s = %.*s: must be %s", file, key,
+					(int)SPA_MIN(len, 80u), value, options[i].wanted);
+		return res;
+	}
+	pw_log_error("%s: %s: "MODULE_NAME" has no such option", file, key);
+	return -EINVAL;
+}
+
+/* The next value, whole if it is a container. 0 at the end. */
+static int next_value(struct spa_json *it, const char **value)
+{
+	int len = spa_json_next(it, value);
+
+	if (len > 0 && spa_json_is_container(*value, len))
+		len = spa_json_container_len(it, *value, len);
+	return len;
+}
+
+static int read_args(struct config *config, const char *args)
+{
+	const char *file = args_location(config), *value;
+	struct spa_json it[2];
+	char key[KEY_SIZE];
+	int len, res;
+
+	if (args == NULL)
+		return 0;
+	spa_json_init(&it[0], args, strlen(args));
+	if (spa_json_enter_object(&it[0], &it[1]) <= 0)
+		spa_json_init(&it[1], args, strlen(args));
+
+	while (spa_json_get_string(&it[1], key, sizeof(key)) > 0) {
+		if ((len = next_value(&it[1], &value)) <= 0) {
+			pw_log_error("%s: %s: no value", file, key);
+			return -EINVAL;
+		}
+		if ((res = set_option(config, file, key, value, len)) < 0)
+			return res;
+	}
+	return 0;
+}
+
+/* Rules. */
+
+/* what a rule can match: what a node has before any rule has spoken */
+static const char * const match_keys[] = {
+	KEY_XEN_DOMID, KEY_XEN_GUEST_NAME, KEY_XEN_GUEST_UUID, KEY_XEN_DEVICE, KEY_XEN_PCM,
+	KEY_XEN_STREAM, KEY_XEN_DIRECTION, KEY_XEN_CARD_LABEL, KEY_XEN_PCM_LABEL,
+	KEY_XEN_UNIQUE_ID, PW_KEY_NODE_NAME, PW_KEY_MEDIA_CLASS, NULL
+};
+
+static bool is_match_key(const char *key)
+{
+	size_t i;
+
+	for (i = 0; match_keys[i]; i++) {
+		if (spa_streq(match_keys[i], key))
+			return true;
+	}
+	return false;
+}
+
+static int check_match(const char *file, struct spa_json *match)
+{
+	char key[KEY_SIZE];
+	const char *value;
+	int len;
+
+	while (spa_json_get_string(match, key, sizeof(key)) > 0) {
+		if (!is_match_key(key)) {
+			pw_log_error("%s: "CONFIG_RULES": matches: no stream has a property \"%s\" "
+					"to match", file, key);
+			return -EINVAL;
+		}
+		if ((len = next_value(match, &value)) <= 0 || spa_json_is_container(value, len)) {
+			pw_log_error("%s: "CONFIG_RULES": matches: %s: must be a string",
+					file, key);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int check_matches(const char *file, const char *value, size_t len)
+{
+	struct spa_json it[3];
+	int res, n = 0;
+
+	spa_json_init(&it[0], value, len);
+	if (spa_json_enter_array(&it[0], &it[1]) > 0) {
+		while (spa_json_enter_object(&it[1], &it[2]) > 0) {
+			if ((res = check_match(file, &it[2])) < 0)
+				return res;
+			n++;
+		}
+	}
+	if (n == 0) {
+		pw_log_error("%s: "CONFIG_RULES": matches: must be an array of objects", file);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_actions(const char *file, const char *value, size_t len)
+{
+	struct spa_json it[2];
+	char key[KEY_SIZE];
+	int n = 0;
+
+	spa_json_init(&it[0], value, len);
+	if (spa_json_enter_object(&it[0], &it[1]) > 0) {
+		for (; spa_json_get_string(&it[1], key, sizeof(key)) > 0; n++) {
+			if (!spa_streq(key, "update-props")) {
+				pw_log_error("%s: "CONFIG_RULES": actions: %s: the only action is "
+						"update-props", file, key);
+				return -EINVAL;
+			}
+			len = SPA_MAX(next_value(&it[1], &value), 0);
+			if (!spa_json_is_object(value, len)) {
+				pw_log_error("%s: "CONFIG_RULES": update-props: must be an object",
+						file);
+				return -EINVAL;
+			}
+		}
+	}
+	if (n == 0) {
+		pw_log_error("%s: "CONFIG_RULES": actions: must be { update-props = { … } }", file);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_rule(const char *file, struct spa_json *rule)
+{
+	bool matches = false, actions = false;
+	char key[KEY_SIZE];
+	const char *value;
+	int len, res;
+
+	while (spa_json_get_string(rule, key, sizeof(key)) > 0) {
+		len = SPA_MAX(next_value(rule, &value), 0);
+		if (spa_streq(key, "matches") && (matches = true)) {
+			res = check_matches(file, value, len);
+		} else if (spa_streq(key, "actions") && (actions = true)) {
+			res = check_actions(file, value, len);
+		} else {
+			pw_log_error("%s: "CONFIG_RULES": %s: a rule has matches and actions",
+					file, key);
+			res = -EINVAL;
+		}
+		if (res < 0)
+			return res;
+	}
+	if (!matches || !actions) {
+		pw_log_error("%s: "CONFIG_RULES": a rule without %s", file,
+				matches ? "actions" : "matches");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_rules(void *data, const char *file, const char *section,
+		const char *str, size_t len)
+{
+	struct spa_json it[3];
+	const char *value;
+	int n, res;
+
+	spa_json_init(&it[0], str, len);
+	if (spa_json_enter_array(&it[0], &it[1]) <= 0) {
+		pw_log_error("%s: "CONFIG_RULES": must be an array of rules", file);
+		return -EINVAL;
+	}
+	while ((n = next_value(&it[1], &value)) > 0) {
+		if (!spa_json_is_object(value, n)) {
+			pw_log_error("%s: "CONFIG_RULES": %.*s: a rule is an object", file,
+					SPA_MIN(n, 80), value);
+			return -EINVAL;
+		}
+		spa_json_init(&it[2], value + 1, n - 2);
+		if ((res = check_rule(file, &it[2])) < 0)
+			return res;
+	}
+	return 0;
+}
+
+static int apply_rule(void *data, const char *file, const char *action,
+		const char *value, size_t len)
+{
+	if (spa_streq(action, "update-props"))
+		pw_properties_update_string(data, value, len);
+	return 0;
+}
+
+void config_apply(struct config *config, struct pw_properties *props)
+{
+	struct pw_properties *matched;
+
+	pw_properties_update(props, &config->stream_props->dict);
+	/* rules match what the stream is, not what an earlier rule made of it */
+	if ((matched = pw_properties_copy(props)) == NULL)
+		return;
+	pw_context_conf_section_match_rules(config->context, CONFIG_RULES, &matched->dict,
+			apply_rule, props);
+	pw_properties_free(matched);
+}
+
+int config_init(struct config *config, struct pw_context *context, const char *args)
+{
+	int res;
+
+	*config = (struct config) { .context = context, .max_buffer = DEFAULT_MAX_BUFFER };
+	if ((config->stream_props = pw_properties_new(NULL, NULL)) == NULL)
+		return -errno;
+	if ((res = read_args(config, args)) < 0)
+		goto error;
+	res = pw_context_conf_section_for_each(context, CONFIG_RULES, check_rules, NULL);
+	if (res < 0)
+		goto error;
+	return 0;
+error:
+	config_clear(config);
+	return res;
+}
+
+void config_clear(struct config *config)
+{
+	pw_properties_free(config->stream_props);
+	config->stream_props = NULL;
+}

@@ -1,0 +1,76 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The event page, see event-page.h. */
+
+#include "event-page.h"
+#include "shared-page.h"
+
+/* the event page's header */
+enum {
+	AT_IN_CONS = 0,		/* frontend writes */
+	AT_IN_PROD = 4,		/* backend writes */
+};
+
+#define SLOTS_PER_POSITION	2u
+
+static size_t slot_at(uint32_t index)
+{
+	return WIRE_EVENT_HEADER + (size_t)(index % WIRE_EVENT_SLOTS) * WIRE_PACKET_SIZE;
+}
+
+void event_page_init(struct event_page *events, void *page)
+{
+	*events = (struct event_page) { .page = page };
+}
+
+void event_page_open(struct event_page *events)
+{
+	events->base = events->produced;
+}
+
+static bool has_room(const struct event_page *events)
+{
+	uint32_t consumed = page_load(events->page, AT_IN_CONS);
+	uint32_t used = events->produced - consumed;
+
+	if (used == 0)
+		return true;
+	/* The index wraps at 2^32 but the slots do not: 2^32 is no multiple of
+	 * their number. Let the frontend empty the page on either side of it. */
+	if (consumed > events->produced + SLOTS_PER_POSITION)
+		return false;
+	return used <= WIRE_EVENT_SLOTS - SLOTS_PER_POSITION;
+}
+
+static void write_slot(struct event_page *events, uint32_t index, uint16_t id,
+		enum wire_event type, uint64_t position)
+{
+	uint8_t packet[WIRE_PACKET_SIZE];
+
+	wire_put_event(packet, id, type, position);
+	page_write(events->page, slot_at(index), packet, WIRE_PACKET_SIZE);
+}
+
+bool event_page_post(struct event_page *events, uint64_t position)
+{
+	uint32_t at = events->produced;
+
+	if (!has_room(events))
+		return false;
+	write_slot(events, at, (uint16_t)at, WIRE_EVENT_CUR_POS, position);
+	write_slot(events, at + 1, (uint16_t)(at + 1 - events->base), WIRE_EVENT_CUR_POS, position);
+	events->produced += SLOTS_PER_POSITION;
+	page_store(events->page, AT_IN_PROD, events->produced);
+	return true;
+}
+
+void event_page_close(struct event_page *events)
+{
+	uint32_t unread = events->produced - page_load(events->page, AT_IN_CONS);
+
+	if (unread > WIRE_EVENT_SLOTS)
+		unread = WIRE_EVENT_SLOTS;
+	for (; unread > 0; unread--)
+		write_slot(events, events->produced - unread, 0, WIRE_EVENT_NONE, 0);
+}

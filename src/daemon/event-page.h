@@ -1,0 +1,41 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The event page: one granted page of slots that the backend fills with
+ * positions and a frontend empties.
+ *
+ * Linux drops an event whose id is not the one it expects, and two generations
+ * expect differently: older kernels count slots since the page was made, newer
+ * ones since the last OPEN. So every position goes into two slots in a row, one
+ * with each id; whichever the kernel takes, the other has no effect.
+ *
+ * One thread at a time: whoever holds the stream's gate (stream.h). Nothing
+ * here allocates, locks or calls the system. */
+
+#ifndef XEN_SND_EVENT_PAGE_H
+#define XEN_SND_EVENT_PAGE_H
+
+#include "wire.h"
+
+struct event_page {
+	uint8_t *page;		/* WIRE_PAGE_SIZE octets, shared with the guest */
+	uint32_t produced;	/* slots written since the page was made, free-running */
+	uint32_t base;		/* `produced` when the stream was opened */
+};
+
+/* Take over a page that the frontend has just made. */
+void event_page_init(struct event_page *events, void *page);
+
+/* The frontend opened its stream: newer kernels count from here. */
+void event_page_open(struct event_page *events);
+
+/* Post a position in octets since OPEN. True: written, the caller notifies.
+ * False: no room; no id is used up, and since positions are absolute the next
+ * one says all that this one would have. */
+bool event_page_post(struct event_page *events, uint64_t position);
+
+/* The frontend closed its stream: make what it has not read yet meaningless,
+ * since older kernels divide by a geometry that is gone. */
+void event_page_close(struct event_page *events);
+
+#endif /* XEN_SND_EVENT_PAGE_H */

@@ -1,0 +1,41 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* Mapping what a guest has granted: single pages, and buffers by their page
+ * directory. May block on that guest: its own thread only. */
+
+#ifndef XEN_SND_GRANTS_H
+#define XEN_SND_GRANTS_H
+
+#include <stdint.h>
+
+#include <xengnttab.h>
+
+struct grants {
+	xengnttab_handle *handle;
+	uint32_t domid;
+};
+
+struct mapping {
+	void *data;		/* NULL: nothing mapped */
+	uint32_t pages;
+};
+
+int grants_open(struct grants *grants, uint32_t domid, struct xentoollog_logger *logger);
+
+/* All mappings must have been unmapped. */
+void grants_close(struct grants *grants);
+
+/* Map one page for reading and writing. */
+int grants_map_page(struct grants *grants, uint32_t gref, struct mapping *map);
+
+/* Map the `size` octets (> 0) that the directory at `directory` lists, for
+ * `prot` as in mmap(). -EINVAL: the directory is too short, goes in circles, or
+ * names no page. */
+int grants_map_buffer(struct grants *grants, uint32_t directory, uint32_t size, int prot,
+		struct mapping *map);
+
+/* Does nothing for a mapping of nothing. */
+void grants_unmap(struct grants *grants, struct mapping *map);
+
+#endif /* XEN_SND_GRANTS_H */

@@ -1,0 +1,228 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* A guest domain and its thread, see guest.h. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <spa/utils/defs.h>
+
+#include "guest.h"
+#include "log.h"
+
+static uint64_t now_nsec(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return SPA_TIMESPEC_TO_NSEC(&ts);
+}
+
+/* Guest thread: the clock that runs while a stream does. */
+
+static void arm_timer(struct guest *guest, uint64_t nsec)
+{
+	struct timespec value = {
+		.tv_sec = nsec / SPA_NSEC_PER_SEC,
+		.tv_nsec = nsec % SPA_NSEC_PER_SEC,
+	};
+
+	if (nsec == guest->timer_nsec)
+		return;
+	guest->timer_nsec = nsec;
+	pw_loop_update_timer(guest->worker.loop, guest->timer, &value, &value, false);
+}
+
+static void on_timer(void *data, uint64_t expirations)
+{
+	struct guest *guest = data;
+	struct connection *c;
+	uint64_t wanted, next = UINT64_MAX, now = now_nsec();
+	uint32_t i;
+
+	spa_list_for_each(c, &guest->connections, link) {
+		for (i = 0; i < c->n_lines; i++) {
+			struct stream *s = c->lines[i].stream;
+
+			if (s == NULL || atomic_load(&s->state) != STREAM_RUNNING)
+				continue;
+			wanted = stream_tick(s, now);
+			next = SPA_MIN(next, wanted);
+		}
+	}
+	arm_timer(guest, next == UINT64_MAX ? 0 : SPA_MAX(next, SPA_NSEC_PER_MSEC));
+}
+
+void guest_wake(struct guest *guest)
+{
+	on_timer(guest, 0);
+}
+
+/* Guest thread: its requests. */
+
+static struct line *find_line(struct guest *guest, evtchn_port_t port)
+{
+	struct connection *c;
+	uint32_t i;
+
+	spa_list_for_each(c, &guest->connections, link) {
+		for (i = 0; i < c->n_lines; i++) {
+			if (c->lines[i].port == port)
+				return &c->lines[i];
+		}
+	}
+	return NULL;
+}
+
+static void on_channel(void *data, int fd, uint32_t mask)
+{
+	struct guest *guest = data;
+	struct line *line;
+	int port;
+
+	if ((port = xenevtchn_pending(guest->evtchn)) < 0)
+		return;
+	if ((line = find_line(guest, port)) != NULL)
+		line_serve(line);
+}
+
+/* Guest thread: connecting. */
+
+static void disconnect_lines(struct connection *c, uint32_t n_lines)
+{
+	while (n_lines > 0)
+		line_disconnect(&c->lines[--n_lines]);
+}
+
+static int connect_lines(struct connection *c)
+{
+	uint32_t i;
+	int res;
+
+	for (i = 0; i < c->n_lines; i++) {
+		if ((res = line_connect(&c->lines[i], c->guest)) < 0) {
+			disconnect_lines(c, i);
+			return res;
+		}
+	}
+	return 0;
+}
+
+static void on_letter(struct letter *letter)
+{
+	struct connection *c = SPA_CONTAINER_OF(letter, struct connection, letter);
+
+	if (c->connect) {
+		c->res = connect_lines(c);
+		if (c->res >= 0)
+			spa_list_append(&c->guest->connections, &c->link);
+	} else {
+		spa_list_remove(&c->link);
+		disconnect_lines(c, c->n_lines);
+		c->res = 0;
+	}
+	mailbox_post(c->reply_to, &c->reply);
+}
+
+void guest_connect(struct connection *c, bool connect)
+{
+	c->connect = connect;
+	c->letter.read = on_letter;
+	mailbox_post(&c->guest->worker.mailbox, &c->letter);
+}
+
+/* Xenbus thread. */
+
+static int open_channels(struct guest *guest)
+{
+	if ((guest->evtchn = xenevtchn_open(guest->env->logger, 0)) == NULL)
+		return -errno;
+	/* nothing but this guest's channels from here on; a kernel that is too
+	 * old for it only loses that belt */
+	if (xenevtchn_restrict(guest->evtchn, guest->domid) < 0)
+		pw_log_debug("event channels not restricted to domain %u: %m", guest->domid);
+	return 0;
+}
+
+static int add_sources(struct guest *guest)
+{
+	struct pw_loop *loop = guest->worker.loop;
+
+	guest->source = pw_loop_add_io(loop, xenevtchn_fd(guest->evtchn), SPA_IO_IN, false,
+			on_channel, guest);
+	guest->timer = pw_loop_add_timer(loop, on_timer, guest);
+	return guest->source && guest->timer ? 0 : -errno;
+}
+
+static void remove_sources(struct guest *guest)
+{
+	if (guest->source)
+		pw_loop_destroy_source(guest->worker.loop, guest->source);
+	if (guest->timer)
+		pw_loop_destroy_source(guest->worker.loop, guest->timer);
+}
+
+struct guest *guest_new(const struct guest_env *env, uint32_t domid)
+{
+	struct guest *guest;
+	char name[16];
+	int res;
+
+	if ((guest = calloc(1, sizeof(*guest))) == NULL)
+		return NULL;
+	guest->env = env;
+	guest->domid = domid;
+	spa_list_init(&guest->connections);
+
+	if ((res = grants_open(&guest->grants, domid, env->logger)) < 0)
+		goto error_grants;
+	if ((res = open_channels(guest)) < 0)
+		goto error_channels;
+	snprintf(name, sizeof(name), "xen-snd/%u", domid);
+	if ((res = worker_init(&guest->worker)) < 0)
+		goto error_worker;
+	if ((res = add_sources(guest)) < 0)
+		goto error_sources;
+	if ((res = worker_start(&guest->worker, name)) < 0)
+		goto error_sources;
+	return guest;
+
+error_sources:
+	remove_sources(guest);
+	worker_clear(&guest->worker);
+error_worker:
+	xenevtchn_close(guest->evtchn);
+error_channels:
+	grants_close(&guest->grants);
+error_grants:
+	free(guest);
+	errno = -res;
+	return NULL;
+}
+
+void guest_stop(struct guest *guest)
+{
+	struct connection *c;
+
+	worker_stop(&guest->worker);
+	guest->stopped = true;
+	spa_list_consume(c, &guest->connections, link) {
+		spa_list_remove(&c->link);
+		disconnect_lines(c, c->n_lines);
+	}
+}
+
+void guest_free(struct guest *guest)
+{
+	if (!guest->stopped)
+		guest_stop(guest);
+	remove_sources(guest);
+	worker_clear(&guest->worker);
+	xenevtchn_close(guest->evtchn);
+	grants_close(&guest->grants);
+	free(guest);
+}

@@ -1,0 +1,299 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* A line and the requests on it, see line.h. */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <pipewire/log.h>
+
+#include "guest.h"
+#include "line.h"
+#include "log.h"
+#include "sample.h"
+
+#define LINE_FORMAT	"%s %u/%u/%u"
+#define LINE_ARGS(l)	(l)->config.identity.guest, (l)->config.identity.device,	\
+			(l)->config.identity.pcm, (l)->config.identity.stream
+
+/* Connecting. */
+
+static int bind_events(struct line *line)
+{
+	const struct guest *guest = line->guest;
+	int port;
+
+	if ((line->events.handle = xenevtchn_open(guest->env->logger, 0)) == NULL)
+		return -errno;
+	port = xenevtchn_bind_interdomain(line->events.handle, guest->domid,
+			line->config.evt_event_channel);
+	if (port < 0) {
+		int res = -errno;
+		xenevtchn_close(line->events.handle);
+		line->events.handle = NULL;
+		return res;
+	}
+	line->events.port = port;
+	return 0;
+}
+
+static int bind_requests(struct line *line)
+{
+	int port = xenevtchn_bind_interdomain(line->guest->evtchn, line->guest->domid,
+			line->config.event_channel);
+
+	if (port < 0)
+		return -errno;
+	line->port = port;
+	return 0;
+}
+
+static void on_more(struct letter *letter)
+{
+	line_serve(SPA_CONTAINER_OF(letter, struct line, more));
+}
+
+int line_connect(struct line *line, struct guest *guest)
+{
+	int res;
+
+	line->guest = guest;
+	line->broken = false;
+	line->more = (struct letter) { .read = on_more };
+	if ((res = grants_map_page(&guest->grants, line->config.ring_ref, &line->ring_map)) < 0)
+		goto error;
+	if ((res = grants_map_page(&guest->grants, line->config.evt_ring_ref,
+			&line->event_map)) < 0)
+		goto error_ring;
+	if ((res = bind_events(line)) < 0)
+		goto error_event_page;
+	if ((res = bind_requests(line)) < 0)
+		goto error_events;
+
+	ring_init(&line->ring, line->ring_map.data);
+	event_page_init(&line->events.page, line->event_map.data);
+	return 0;
+
+error_events:
+	xenevtchn_close(line->events.handle);
+error_event_page:
+	grants_unmap(&guest->grants, &line->event_map);
+error_ring:
+	grants_unmap(&guest->grants, &line->ring_map);
+error:
+	line->guest = NULL;
+	pw_log_error(LINE_FORMAT": can't take up the stream (ring %u, channel %u, events %u, "
+			"channel %u): %s", LINE_ARGS(line),
+			line->config.ring_ref, line->config.event_channel,
+			line->config.evt_ring_ref, line->config.evt_event_channel, strerror(-res));
+	return res;
+}
+
+static void close_stream(struct line *line)
+{
+	if (line->stream == NULL)
+		return;
+	stream_close(line->stream);
+	stream_unref(line->stream);
+	line->stream = NULL;
+	grants_unmap(&line->guest->grants, &line->buffer_map);
+}
+
+void line_disconnect(struct line *line)
+{
+	struct guest *guest = line->guest;
+
+	if (guest == NULL)
+		return;
+	close_stream(line);
+	mailbox_cancel(&guest->worker.mailbox, &line->more);
+	xenevtchn_unbind(guest->evtchn, line->port);
+	xenevtchn_close(line->events.handle);
+	grants_unmap(&guest->grants, &line->event_map);
+	grants_unmap(&guest->grants, &line->ring_map);
+	line->guest = NULL;
+}
+
+/* The requests. Each returns 0 or the negative errno of its answer. */
+
+static int open_stream(struct line *line, const struct wire_open *open)
+{
+	const struct line_config *config = &line->config;
+	struct guest *guest = line->guest;
+	struct xen_snd_geometry geometry = {
+		.format = sample_spa_format(open->format),
+		.rate = open->rate,
+		.channels = open->channels,
+	};
+	int prot = config->capture ? PROT_READ | PROT_WRITE : PROT_READ;
+	int res;
+
+	geometry.frame_size = wire_format_info(open->format)->size * open->channels;
+	geometry.buffer_frames = open->buffer_size / geometry.frame_size;
+	geometry.period_frames = open->period_size / geometry.frame_size;
+	sample_default_position(geometry.channels, geometry.position);
+
+	if ((res = grants_map_buffer(&guest->grants, open->directory, open->buffer_size, prot,
+			&line->buffer_map)) < 0) {
+		pw_log_warn(LINE_FORMAT": can't map the %u octets of directory %u: %s",
+				LINE_ARGS(line), open->buffer_size, open->directory, strerror(-res));
+		return res;
+	}
+	line->stream = stream_open(&config->identity, &geometry, config->capture,
+			line->buffer_map.data, &line->events, guest->env->watcher);
+	if (line->stream == NULL) {
+		res = -errno;
+		grants_unmap(&guest->grants, &line->buffer_map);
+		return res;
+	}
+	line->stream->watcher->changed(line->stream->watcher, line->stream);
+	pw_log_info(LINE_FORMAT": open for %s: %s %u Hz %u channels, buffer %u, period %u frames",
+			LINE_ARGS(line), config->capture ? "capture" : "playback",
+			wire_format_info(open->format)->name, geometry.rate, geometry.channels,
+			geometry.buffer_frames, geometry.period_frames);
+	return 0;
+}
+
+static int do_open(struct line *line, const struct wire_request *req)
+{
+	const char *why;
+	int res;
+
+	if ((res = limits_check(&line->config.limits, &req->open, &why)) < 0) {
+		pw_log_warn(LINE_FORMAT": OPEN refused: %s (format %u, %u Hz, %u channels, "
+				"buffer %u, period %u octets)", LINE_ARGS(line), why,
+				req->open.format, req->open.rate, req->open.channels,
+				req->open.buffer_size, req->open.period_size);
+		return res;
+	}
+	/* a second hw_params in the guest comes without CLOSE */
+	close_stream(line);
+	return open_stream(line, &req->open);
+}
+
+static int do_close(struct line *line)
+{
+	/* unmapped before the answer: the guest frees its pages then */
+	close_stream(line);
+	return 0;
+}
+
+static int do_transfer(struct line *line, const struct wire_request *req)
+{
+	bool capture = req->op == WIRE_OP_READ;
+	const struct xen_snd_geometry *g;
+	uint64_t end = (uint64_t)req->span.offset + req->span.length;
+
+	if (line->stream == NULL)
+		return -EIO;
+	g = &line->stream->iface.geometry;
+	if (capture != line->config.capture ||
+	    end > (uint64_t)g->buffer_frames * g->frame_size ||
+	    req->span.offset % g->frame_size != 0 || req->span.length % g->frame_size != 0)
+		return -EINVAL;
+	if (!capture)
+		stream_write(line->stream, req->span.offset / g->frame_size,
+				req->span.length / g->frame_size);
+	return 0;
+}
+
+static int do_trigger(struct line *line, const struct wire_request *req)
+{
+	int res;
+
+	if (line->stream == NULL)
+		return -EIO;
+	if ((res = stream_trigger(line->stream, req->trigger)) >= 0)
+		guest_wake(line->guest);
+	return res;
+}
+
+static int do_query(struct line *line, const struct wire_request *req, struct wire_hw *hw)
+{
+	const atomic_uint_least64_t *min_period = line->guest->env->min_period;
+
+	*hw = req->hw;
+	return limits_narrow(&line->config.limits,
+			atomic_load_explicit(min_period, memory_order_relaxed), hw);
+}
+
+static int dispatch(struct line *line, const struct wire_request *req, struct wire_hw *hw)
+{
+	switch (req->op) {
+	case WIRE_OP_OPEN:
+		return do_open(line, req);
+	case WIRE_OP_CLOSE:
+		return do_close(line);
+	case WIRE_OP_READ:
+	case WIRE_OP_WRITE:
+		return do_transfer(line, req);
+	case WIRE_OP_TRIGGER:
+		return do_trigger(line, req);
+	case WIRE_OP_HW_PARAM_QUERY:
+		return do_query(line, req, hw);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static void serve(struct line *line, const uint8_t packet[WIRE_PACKET_SIZE])
+{
+	uint8_t answer[WIRE_PACKET_SIZE];
+	struct wire_request req;
+	struct wire_hw hw;
+	int res;
+
+	wire_get_request(packet, &req);
+	res = dispatch(line, &req, &hw);
+	pw_log_trace(LINE_FORMAT": request %u operation %u: %d", LINE_ARGS(line),
+			req.id, req.op, res);
+	if (res < 0 && line->stream)
+		atomic_fetch_add_explicit(&line->stream->counters.refused, 1, memory_order_relaxed);
+
+	wire_put_response(answer, &req, res,
+			req.op == WIRE_OP_HW_PARAM_QUERY && res >= 0 ? &hw : NULL);
+	ring_answer(&line->ring, answer);
+	xenevtchn_notify(line->guest->evtchn, line->port);
+}
+
+/* A ring full at most: 1 there may be more, 0 all is done, -EPROTO it is corrupt. */
+static int serve_turn(struct line *line)
+{
+	uint8_t packet[WIRE_PACKET_SIZE];
+	uint32_t n;
+	int res;
+
+	for (n = 0; n < WIRE_RING_SLOTS; n++) {
+		if ((res = ring_take(&line->ring, packet)) < 0)
+			return res;
+		if (res == 0)
+			return ring_rearm(&line->ring);
+		serve(line, packet);
+	}
+	return 1;
+}
+
+static void give_up(struct line *line)
+{
+	pw_log_error(LINE_FORMAT": the request ring is corrupt: the stream is given up "
+			"until the guest connects again", LINE_ARGS(line));
+	close_stream(line);
+	line->broken = true;
+}
+
+void line_serve(struct line *line)
+{
+	int res;
+
+	/* stays masked: a guest that has broken its ring can't wake us any more */
+	if (line->broken)
+		return;
+	if ((res = serve_turn(line)) < 0)
+		give_up(line);
+	else if (res > 0)
+		mailbox_post(&line->guest->worker.mailbox, &line->more);
+	else
+		xenevtchn_unmask(line->guest->evtchn, line->port);
+}

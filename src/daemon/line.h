@@ -1,0 +1,54 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* A line: one stream directory of a card in XenStore, with its request ring and
+ * its event page. On it a stream is opened and closed, over and over.
+ *
+ * Configured by the xenbus thread; from line_connect() to line_disconnect() the
+ * guest thread's alone. */
+
+#ifndef XEN_SND_LINE_H
+#define XEN_SND_LINE_H
+
+#include "grants.h"
+#include "limits.h"
+#include "ring.h"
+#include "stream.h"
+
+struct guest;
+
+struct line_config {
+	struct stream_identity identity;
+	bool capture;
+	struct limits limits;
+	/* what the frontend made for it */
+	uint32_t ring_ref, event_channel;
+	uint32_t evt_ring_ref, evt_event_channel;
+};
+
+struct line {
+	struct line_config config;
+
+	struct guest *guest;		/* while connected */
+	struct mapping ring_map, event_map;
+	struct ring ring;
+	struct stream_events events;	/* handle and port of its own */
+	evtchn_port_t port;		/* of the requests, on the guest's handle */
+	struct letter more;		/* to the guest thread itself: go on in the next turn */
+
+	struct mapping buffer_map;	/* while a stream is open */
+	struct stream *stream;
+	bool broken;			/* the ring can't be trusted: no more answers */
+};
+
+/* Map and bind what the frontend offers. Undoes everything on error. */
+int line_connect(struct line *line, struct guest *guest);
+
+/* Close the stream, unmap and unbind. */
+void line_disconnect(struct line *line);
+
+/* Its port was signalled and is masked now: answer what is in the ring, a ring
+ * full a turn, and unmask the port when all is done. */
+void line_serve(struct line *line);
+
+#endif /* XEN_SND_LINE_H */

@@ -1,0 +1,141 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The daemon: a process that hosts the session module. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <spa/utils/result.h>
+#include <spa/utils/string.h>
+#include <pipewire/pipewire.h>
+
+#include "module.h"
+
+#define DEFAULT_CONFIG	"xen-snd.conf"
+#define MODULE_NAME	"libpipewire-module-xen-snd"
+
+static void show_help(const char *name)
+{
+	printf("%s [options]\n"
+	       "  -c, --config NAME    configuration file (default "DEFAULT_CONFIG")\n"
+	       "  -v, --verbose        say more; repeat for still more\n"
+	       "  -V, --version        show the version\n"
+	       "  -h, --help           show this help\n"
+	       "\n"
+	       "Exit codes: %d wrong use, %d no Xen here, %d wrong configuration, %d other\n",
+	       name, EX_USAGE, EX_UNAVAILABLE, EX_CONFIG, EXIT_FAILURE);
+}
+
+static void show_version(const char *name)
+{
+	printf("%s "XEN_SND_VERSION"\nwith libpipewire %s\n", name, pw_get_library_version());
+}
+
+static void on_signal(void *data, int number)
+{
+	pw_main_loop_quit(data);
+}
+
+/* PipeWire takes client.conf where it does not find the file that it was asked for */
+static int check_config(struct pw_context *context, const char *config)
+{
+	const char *found = pw_context_get_conf_section(context, "config.name");
+	const char *modules = pw_context_get_conf_section(context, "context.modules");
+
+	if (!spa_streq(found, config)) {
+		fprintf(stderr, "%s: no such configuration file in /etc/pipewire or "
+				"/usr/share/pipewire\n", config);
+		return EX_CONFIG;
+	}
+	if (modules == NULL || strstr(modules, MODULE_NAME) == NULL) {
+		fprintf(stderr, "%s: context.modules does not name "MODULE_NAME": nothing to do\n",
+				config);
+		return EX_CONFIG;
+	}
+	return EXIT_SUCCESS;
+}
+
+static int to_exit_code(int error)
+{
+	switch (error) {
+	case ENODEV:
+		return EX_UNAVAILABLE;
+	case EINVAL:
+		return EX_CONFIG;
+	default:
+		return EXIT_FAILURE;
+	}
+}
+
+static int run(const char *config)
+{
+	struct pw_main_loop *loop;
+	struct pw_context *context;
+	int res;
+
+	if ((loop = pw_main_loop_new(NULL)) == NULL) {
+		perror("can't make a loop");
+		return EXIT_FAILURE;
+	}
+	pw_loop_add_signal(pw_main_loop_get_loop(loop), SIGINT, on_signal, loop);
+	pw_loop_add_signal(pw_main_loop_get_loop(loop), SIGTERM, on_signal, loop);
+
+	context = pw_context_new(pw_main_loop_get_loop(loop),
+			pw_properties_new(
+				PW_KEY_CONFIG_NAME, config,
+				KEY_XEN_SND_DAEMON, "true",
+				NULL), 0);
+	if (context == NULL) {
+		res = to_exit_code(errno);
+		goto error_context;
+	}
+	if ((res = check_config(context, config)) == EXIT_SUCCESS)
+		pw_main_loop_run(loop);
+	pw_context_destroy(context);
+error_context:
+	pw_main_loop_destroy(loop);
+	return res;
+}
+
+int main(int argc, char *argv[])
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	const char *config = DEFAULT_CONFIG;
+	int c, res;
+
+	pw_init(&argc, &argv);
+	while ((c = getopt_long(argc, argv, "c:vVh", options, NULL)) >= 0) {
+		switch (c) {
+		case 'c':
+			config = optarg;
+			break;
+		case 'v':
+			pw_log_set_level(SPA_MIN(pw_log_level + 1, SPA_LOG_LEVEL_TRACE));
+			break;
+		case 'V':
+			show_version(argv[0]);
+			return EXIT_SUCCESS;
+		case 'h':
+			show_help(argv[0]);
+			return EXIT_SUCCESS;
+		default:
+			fprintf(stderr, "%s --help shows the options\n", argv[0]);
+			return EX_USAGE;
+		}
+	}
+	res = run(config);
+	pw_deinit();
+	return res;
+}

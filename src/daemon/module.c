@@ -1,0 +1,168 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The session module: puts the parts together, takes them apart. */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <xentoollog.h>
+
+#include <spa/utils/result.h>
+#include <pipewire/impl.h>
+
+#include "config.h"
+#include "graph.h"
+#include "log.h"
+#include "module.h"
+#include "node.h"
+#include "xenbus.h"
+
+PW_LOG_TOPIC(xen_snd_log_topic, "mod.xen-snd");
+
+#define MODULE_USAGE	"( stream.props=<node properties> ) "			\
+			"( stream.max-buffer=<octets> )"
+
+static const struct spa_dict_item module_props[] = {
+	{ PW_KEY_MODULE_AUTHOR, "the pipewire-xen-snd authors" },
+	{ PW_KEY_MODULE_DESCRIPTION, "Sound of Xen guests (vsnd backend)" },
+	{ PW_KEY_MODULE_USAGE, MODULE_USAGE },
+	{ PW_KEY_MODULE_VERSION, XEN_SND_VERSION },
+};
+
+struct impl {
+	struct pw_impl_module *module;
+	struct spa_hook module_listener;
+
+	struct config config;
+	struct graph graph;
+	struct nodes nodes;
+	struct guest_env env;
+	struct xenbus *xenbus;
+	xentoollog_logger_stdiostream *logger;
+};
+
+static void on_core_changed(void *data, struct pw_core *core)
+{
+	struct impl *impl = data;
+
+	nodes_core_changed(&impl->nodes, core != NULL);
+}
+
+static const struct graph_events graph_events = {
+	.core_changed = on_core_changed,
+};
+
+static int start(struct impl *impl, struct pw_context *context, const char *args)
+{
+	char why[256];
+	int res;
+
+	if ((res = config_init(&impl->config, context, args)) < 0)
+		return res;
+	if ((res = xenbus_probe((struct xentoollog_logger *)impl->logger, why, sizeof(why))) < 0) {
+		pw_log_error("%s", why);
+		res = -ENODEV;
+		goto error_probe;
+	}
+	if ((res = nodes_init(&impl->nodes, &impl->config, &impl->graph,
+			pw_context_get_main_loop(context))) < 0)
+		goto error_probe;
+	if ((res = graph_init(&impl->graph, context, &graph_events, impl)) < 0)
+		goto error_graph;
+
+	impl->env = (struct guest_env) {
+		.logger = (struct xentoollog_logger *)impl->logger,
+		.watcher = &impl->nodes.watcher,
+		.min_period = &impl->graph.min_period,
+		.max_buffer = impl->config.max_buffer,
+	};
+	if ((impl->xenbus = xenbus_new(&impl->env)) == NULL) {
+		res = -errno;
+		pw_log_error("can't serve XenStore: %m");
+		goto error_xenbus;
+	}
+	return 0;
+
+error_xenbus:
+	nodes_clear(&impl->nodes);
+	graph_clear(&impl->graph);
+	goto error_probe;
+error_graph:
+	nodes_clear(&impl->nodes);
+error_probe:
+	config_clear(&impl->config);
+	return res;
+}
+
+static void stop(struct impl *impl)
+{
+	if (impl->xenbus == NULL)
+		return;
+	xenbus_free(impl->xenbus);
+	nodes_clear(&impl->nodes);
+	graph_clear(&impl->graph);
+	config_clear(&impl->config);
+}
+
+static void on_module_destroy(void *data)
+{
+	struct impl *impl = data;
+
+	spa_hook_remove(&impl->module_listener);
+	stop(impl);
+	xtl_logger_destroy((struct xentoollog_logger *)impl->logger);
+	free(impl);
+}
+
+static const struct pw_impl_module_events module_events = {
+	PW_VERSION_IMPL_MODULE_EVENTS,
+	.destroy = on_module_destroy,
+};
+
+static int impl_init(struct impl *impl, struct pw_context *context, const char *args)
+{
+	const struct pw_properties *props = pw_context_get_properties(context);
+	int res;
+
+	/* what libxengnttab and libxenevtchn have to say is said by us, with the
+	 * guest's name; a guest could fill the log otherwise */
+	impl->logger = xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
+	if (impl->logger == NULL)
+		return -errno;
+	if ((res = start(impl, context, args)) >= 0)
+		return 0;
+	if (!pw_properties_get_bool(props, KEY_XEN_SND_DAEMON, false)) {
+		pw_log_error("guests have no sound: %s", spa_strerror(res));
+		return 0;
+	}
+	xtl_logger_destroy((struct xentoollog_logger *)impl->logger);
+	return res;
+}
+
+/* what PipeWire looks for in the library */
+int pipewire__module_init(struct pw_impl_module *module, const char *args);
+
+SPA_EXPORT
+int pipewire__module_init(struct pw_impl_module *module, const char *args)
+{
+	struct pw_context *context = pw_impl_module_get_context(module);
+	struct impl *impl;
+	int res;
+
+	PW_LOG_TOPIC_INIT(xen_snd_log_topic);
+	/* libxenstore before 4.20 writes to a socket that may have been closed */
+	signal(SIGPIPE, SIG_IGN);
+
+	if ((impl = calloc(1, sizeof(*impl))) == NULL)
+		return -errno;
+	impl->module = module;
+	if ((res = impl_init(impl, context, args)) < 0) {
+		free(impl);
+		return res;
+	}
+	pw_impl_module_add_listener(module, &impl->module_listener, &module_events, impl);
+	pw_impl_module_update_properties(module, &SPA_DICT_INIT_ARRAY(module_props));
+	return 0;
+}

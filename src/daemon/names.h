@@ -1,0 +1,34 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The properties of a stream's node that are ours. They are what rules match,
+ * people read and scripts parse: never renamed. */
+
+#ifndef XEN_SND_NAMES_H
+#define XEN_SND_NAMES_H
+
+/* constant */
+#define KEY_XEN_DOMID		"xen.domid"
+#define KEY_XEN_GUEST_NAME	"xen.guest.name"	/* the domain's name in Dom0 */
+#define KEY_XEN_GUEST_UUID	"xen.guest.uuid"
+#define KEY_XEN_DEVICE		"xen.device"		/* vsnd devid */
+#define KEY_XEN_PCM		"xen.pcm"
+#define KEY_XEN_STREAM		"xen.stream"
+#define KEY_XEN_DIRECTION	"xen.direction"		/* playback or capture */
+#define KEY_XEN_CARD_LABEL	"xen.card.label"	/* the guest's words */
+#define KEY_XEN_PCM_LABEL	"xen.pcm.label"
+#define KEY_XEN_UNIQUE_ID	"xen.unique-id"
+#define KEY_XEN_BUFFER		"xen.buffer"		/* frames */
+#define KEY_XEN_PERIOD		"xen.period"		/* frames */
+
+/* changing, at most once a second */
+#define KEY_XEN_STATE		"xen.state"		/* prepared, running or paused */
+#define KEY_XEN_POSITION	"xen.position"		/* frames since OPEN */
+#define KEY_XEN_FILL		"xen.fill"		/* frames in the ring, playback */
+#define KEY_XEN_UNDERRUNS	"xen.underruns"
+#define KEY_XEN_EVENTS		"xen.events"
+#define KEY_XEN_COALESCED	"xen.events.coalesced"
+#define KEY_XEN_REFUSED		"xen.requests.refused"
+#define KEY_XEN_FALLBACK	"xen.fallback-clock"	/* true: no graph consumes */
+
+#endif /* XEN_SND_NAMES_H */

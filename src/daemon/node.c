@@ -1,0 +1,541 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The nodes of open streams, see node.h. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <spa/monitor/device.h>
+#include <spa/param/audio/type-info.h>
+#include <spa/utils/names.h>
+#include <spa/utils/result.h>
+#include <spa/utils/string.h>
+
+#include <pipewire/impl.h>
+
+#include "log.h"
+#include "names.h"
+#include "node.h"
+
+#define LIBRARY_NAME	"xen-snd/libspa-xen-snd"
+
+#define TICK_NSEC	SPA_NSEC_PER_SEC
+#define IDLE_TICKS	3	/* a stopped stream lets the graph sleep after this */
+
+struct node {
+	struct spa_list link;
+	struct nodes *nodes;
+	struct stream *stream;		/* a reference */
+
+	struct spa_handle *handle;	/* NULL: there is no node now */
+	struct pw_impl_node *impl;
+	struct spa_hook impl_listener;
+	struct pw_proxy *proxy;		/* if it is exported */
+	struct spa_hook proxy_listener;
+	struct spa_list ports;
+	uint32_t idle;			/* ticks since it ran */
+};
+
+struct port {
+	struct spa_list link;
+	struct node *node;
+	struct pw_impl_port *impl;
+	struct spa_hook listener;
+	bool linked;
+};
+
+/* Properties. */
+
+/* node.name is part of the interface: letters, digits, '-', '_' and '.' only */
+static void set_name(struct pw_properties *props, const struct stream_identity *id)
+{
+	char guest[STREAM_NAME_SIZE];
+	char *c;
+
+	snprintf(guest, sizeof(guest), "%s", id->guest);
+	for (c = guest; *c; c++) {
+		if (strchr("-_.", *c) == NULL && !(*c >= '0' && *c <= '9') &&
+		    !((*c | 0x20) >= 'a' && (*c | 0x20) <= 'z'))
+			*c = '_';
+	}
+	pw_properties_setf(props, PW_KEY_NODE_NAME, "xen-snd.%s.%u.%u.%u", guest,
+			id->device, id->pcm, id->stream);
+}
+
+static void set_labels(struct pw_properties *props, const struct stream_identity *id)
+{
+	const char *pcm = id->pcm_label[0] ? id->pcm_label : "sound";
+
+	pw_properties_setf(props, PW_KEY_NODE_DESCRIPTION, "%s: %s%s%s", id->guest,
+			id->card_label, id->card_label[0] ? " " : "", pcm);
+	pw_properties_setf(props, PW_KEY_MEDIA_NAME, "%s %u/%u/%u", pcm,
+			id->device, id->pcm, id->stream);
+}
+
+static void set_identity(struct pw_properties *props, const struct stream_identity *id,
+		bool capture)
+{
+	pw_properties_setf(props, KEY_XEN_DOMID, "%u", id->domid);
+	pw_properties_set(props, KEY_XEN_GUEST_NAME, id->guest);
+	pw_properties_set(props, KEY_XEN_GUEST_UUID, id->uuid);
+	pw_properties_setf(props, KEY_XEN_DEVICE, "%u", id->device);
+	pw_properties_setf(props, KEY_XEN_PCM, "%u", id->pcm);
+	pw_properties_setf(props, KEY_XEN_STREAM, "%u", id->stream);
+	pw_properties_set(props, KEY_XEN_DIRECTION, capture ? "capture" : "playback");
+	pw_properties_set(props, KEY_XEN_CARD_LABEL, id->card_label);
+	pw_properties_set(props, KEY_XEN_PCM_LABEL, id->pcm_label);
+	pw_properties_set(props, KEY_XEN_UNIQUE_ID, id->unique_id);
+}
+
+static void set_geometry(struct pw_properties *props, const struct xen_snd_geometry *g)
+{
+	/* no larger quantum than half a period: a guest is woken by the first
+	 * event strictly past one */
+	uint32_t period = g->period_frames ? g->period_frames : g->buffer_frames / 2;
+
+	pw_properties_setf(props, PW_KEY_NODE_RATE, "1/%u", g->rate);
+	pw_properties_setf(props, PW_KEY_NODE_LATENCY, "%u/%u", SPA_MAX(period / 2, 1u), g->rate);
+	pw_properties_setf(props, PW_KEY_NODE_MAX_LATENCY, "%u/%u", period, g->rate);
+	pw_properties_setf(props, KEY_XEN_BUFFER, "%u", g->buffer_frames);
+	pw_properties_setf(props, KEY_XEN_PERIOD, "%u", g->period_frames);
+}
+
+static const char *state_name(uint32_t state)
+{
+	static const char * const names[] = {
+		[STREAM_PREPARED] = "prepared",
+		[STREAM_RUNNING] = "running",
+		[STREAM_PAUSED] = "paused",
+		[STREAM_CLOSED] = "closed",
+	};
+	return names[state];
+}
+
+static void set_number(struct pw_properties *props, const char *key,
+		const atomic_uint_least64_t *counter)
+{
+	pw_properties_setf(props, key, "%"PRIuLEAST64,
+			atomic_load_explicit(counter, memory_order_relaxed));
+}
+
+static void set_counters(struct pw_properties *props, const struct stream *s)
+{
+	const struct stream_counters *c = &s->counters;
+
+	pw_properties_set(props, KEY_XEN_STATE, state_name(atomic_load(&s->state)));
+	pw_properties_set(props, KEY_XEN_FALLBACK, atomic_load(&c->fallback) ? "true" : "false");
+	set_number(props, KEY_XEN_POSITION, &c->position);
+	set_number(props, KEY_XEN_UNDERRUNS, &c->underruns);
+	set_number(props, KEY_XEN_EVENTS, &c->events);
+	set_number(props, KEY_XEN_COALESCED, &c->coalesced);
+	set_number(props, KEY_XEN_REFUSED, &c->refused);
+	if (!s->capture) {
+		uint64_t filled = atomic_load(&s->filled), position = atomic_load(&c->position);
+		pw_properties_setf(props, KEY_XEN_FILL, "%"PRIu64,
+				filled > position ? filled - position : 0);
+	}
+}
+
+static struct pw_properties *make_properties(struct node *node)
+{
+	struct stream *s = node->stream;
+	struct pw_properties *props;
+
+	props = pw_properties_new(
+			PW_KEY_MEDIA_TYPE, "Audio",
+			PW_KEY_MEDIA_CATEGORY, s->capture ? "Capture" : "Playback",
+			PW_KEY_MEDIA_CLASS, s->capture ? "Stream/Input/Audio" : "Stream/Output/Audio",
+			PW_KEY_NODE_VIRTUAL, "true",
+			PW_KEY_NODE_AUTOCONNECT, "true",
+			PW_KEY_NODE_WANT_DRIVER, "true",
+			SPA_KEY_DEVICE_API, "xen-snd",
+			NULL);
+	if (props == NULL)
+		return NULL;
+	set_name(props, &s->identity);
+	set_labels(props, &s->identity);
+	set_identity(props, &s->identity, s->capture);
+	set_geometry(props, &s->iface.geometry);
+	set_counters(props, s);
+	config_apply(node->nodes->config, props);
+	return props;
+}
+
+/* Ports: a stream waits for all of them before it consumes its first frame. */
+
+static void update_linked(struct node *node)
+{
+	struct port *port;
+	bool linked = !spa_list_is_empty(&node->ports);
+
+	spa_list_for_each(port, &node->ports, link)
+		linked = linked && port->linked;
+	atomic_store_explicit(&node->stream->linked, linked, memory_order_relaxed);
+}
+
+static void on_port_state(void *data, enum pw_impl_port_state old,
+		enum pw_impl_port_state state, const char *error)
+{
+	struct port *port = data;
+
+	/* it has buffers, which only a link gives it */
+	port->linked = state == PW_IMPL_PORT_STATE_PAUSED;
+	update_linked(port->node);
+}
+
+static void port_free(struct port *port)
+{
+	spa_list_remove(&port->link);
+	spa_hook_remove(&port->listener);
+	free(port);
+}
+
+static void on_port_destroy(void *data)
+{
+	struct port *port = data;
+	struct node *node = port->node;
+
+	port_free(port);
+	update_linked(node);
+}
+
+static const struct pw_impl_port_events port_events = {
+	PW_VERSION_IMPL_PORT_EVENTS,
+	.destroy = on_port_destroy,
+	.state_changed = on_port_state,
+};
+
+static void on_port_added(void *data, struct pw_impl_port *impl)
+{
+	struct node *node = data;
+	struct port *port;
+
+	if (pw_impl_port_get_direction(impl) !=
+	    (node->stream->capture ? PW_DIRECTION_INPUT : PW_DIRECTION_OUTPUT))
+		return;
+	if ((port = calloc(1, sizeof(*port))) == NULL)
+		return;
+	port->node = node;
+	port->impl = impl;
+	spa_list_append(&node->ports, &port->link);
+	pw_impl_port_add_listener(impl, &port->listener, &port_events, port);
+	update_linked(node);
+}
+
+/* The node. */
+
+static void drop_proxy(struct node *node)
+{
+	struct pw_proxy *proxy = node->proxy;
+
+	if (proxy == NULL)
+		return;
+	spa_hook_remove(&node->proxy_listener);
+	node->proxy = NULL;
+	pw_proxy_destroy(proxy);
+}
+
+static void drop_ports(struct node *node)
+{
+	struct port *port;
+
+	spa_list_consume(port, &node->ports, link)
+		port_free(port);
+	update_linked(node);
+}
+
+static void node_remove(struct node *node)
+{
+	if (node->impl) {
+		spa_hook_remove(&node->impl_listener);
+		drop_ports(node);
+		drop_proxy(node);
+		pw_impl_node_destroy(node->impl);
+		node->impl = NULL;
+	}
+	if (node->handle)
+		pw_unload_spa_handle(node->handle);
+	node->handle = NULL;
+}
+
+/* Somebody else removes it, say a session manager: the next tick makes it anew.
+ * The handle has to outlive this. */
+static void on_node_destroy(void *data)
+{
+	struct node *node = data;
+
+	pw_log_info("%s: node removed by somebody else", node->stream->identity.guest);
+	spa_hook_remove(&node->impl_listener);
+	drop_ports(node);
+	if (node->proxy) {
+		spa_hook_remove(&node->proxy_listener);
+		node->proxy = NULL;
+	}
+	node->impl = NULL;
+}
+
+static const struct pw_impl_node_events node_events = {
+	PW_VERSION_IMPL_NODE_EVENTS,
+	.destroy = on_node_destroy,
+	.port_added = on_port_added,
+};
+
+static void on_proxy_gone(void *data)
+{
+	struct node *node = data;
+
+	spa_hook_remove(&node->proxy_listener);
+	node->proxy = NULL;
+}
+
+static const struct pw_proxy_events proxy_events = {
+	PW_VERSION_PROXY_EVENTS,
+	.destroy = on_proxy_gone,
+	.removed = on_proxy_gone,
+};
+
+static int load_handle(struct node *node)
+{
+	struct spa_dict_item items[2];
+	char pointer[64];
+
+	snprintf(pointer, sizeof(pointer), "pointer:%p", (void *)&node->stream->iface);
+	items[0] = SPA_DICT_ITEM_INIT(XEN_SND_KEY_STREAM, pointer);
+	items[1] = SPA_DICT_ITEM_INIT(SPA_KEY_LIBRARY_NAME, LIBRARY_NAME);
+	node->handle = pw_context_load_spa_handle(node->nodes->graph->context,
+			node->stream->capture ? XEN_SND_NAME_SINK : XEN_SND_NAME_SOURCE,
+			&SPA_DICT_INIT_ARRAY(items));
+	if (node->handle == NULL) {
+		int res = -errno;
+		pw_log_error("can't load "LIBRARY_NAME".so: %m (is it installed, or "
+				"SPA_PLUGIN_DIR set?)");
+		return res;
+	}
+	return 0;
+}
+
+static int load_adapter(struct node *node, struct pw_properties *props)
+{
+	struct pw_context *context = node->nodes->graph->context;
+	struct pw_impl_factory *factory;
+	void *iface;
+	int res;
+
+	if ((factory = pw_context_find_factory(context, "adapter")) == NULL) {
+		pw_log_error("no adapter factory: context.modules must name "
+				"libpipewire-module-adapter before this module");
+		pw_properties_free(props);
+		return -ENOENT;
+	}
+	if ((res = spa_handle_get_interface(node->handle, SPA_TYPE_INTERFACE_Node, &iface)) < 0) {
+		pw_properties_free(props);
+		return res;
+	}
+	pw_properties_setf(props, "adapt.follower.spa-node", "pointer:%p", iface);
+	pw_properties_set(props, PW_KEY_OBJECT_REGISTER,
+			node->nodes->graph->in_server ? "true" : "false");
+	node->impl = pw_impl_factory_create_object(factory, NULL, PW_TYPE_INTERFACE_Node,
+			PW_VERSION_NODE, props, 0);
+	return node->impl ? 0 : -errno;
+}
+
+static void export_node(struct node *node)
+{
+	struct graph *graph = node->nodes->graph;
+
+	if (graph->in_server)
+		return;
+	node->proxy = pw_core_export(graph->core, PW_TYPE_INTERFACE_Node, NULL, node->impl, 0);
+	if (node->proxy)
+		pw_proxy_add_listener(node->proxy, &node->proxy_listener, &proxy_events, node);
+}
+
+static int collect_port(void *data, struct pw_impl_port *port)
+{
+	on_port_added(data, port);
+	return 0;
+}
+
+static void node_make(struct node *node)
+{
+	enum pw_direction direction = node->stream->capture ?
+		PW_DIRECTION_INPUT : PW_DIRECTION_OUTPUT;
+	struct pw_properties *props;
+	int res;
+
+	if (!node->nodes->connected)
+		return;
+	if ((props = make_properties(node)) == NULL)
+		return;
+	if ((res = load_handle(node)) < 0) {
+		pw_properties_free(props);
+		return;
+	}
+	if ((res = load_adapter(node, props)) < 0) {
+		pw_log_error("%s: can't make a node: %s", node->stream->identity.guest,
+				spa_strerror(res));
+		node_remove(node);
+		return;
+	}
+	pw_impl_node_add_listener(node->impl, &node->impl_listener, &node_events, node);
+	pw_impl_node_for_each_port(node->impl, direction, collect_port, node);
+	pw_impl_node_set_active(node->impl, true);
+	node->idle = 0;
+	export_node(node);
+}
+
+/* it is no more, but the pieces are */
+static void node_renew(struct node *node)
+{
+	if (node->impl != NULL && (node->proxy != NULL || node->nodes->graph->in_server))
+		return;
+	node_remove(node);
+	node_make(node);
+}
+
+static void node_free(struct node *node)
+{
+	node_remove(node);
+	spa_list_remove(&node->link);
+	node->stream->node = NULL;
+	stream_unref(node->stream);
+	free(node);
+}
+
+static struct node *node_new(struct nodes *nodes, struct stream *stream)
+{
+	struct node *node;
+
+	if ((node = calloc(1, sizeof(*node))) == NULL)
+		return NULL;
+	node->nodes = nodes;
+	node->stream = stream_ref(stream);
+	spa_list_init(&node->ports);
+	spa_list_append(&nodes->list, &node->link);
+	stream->node = node;
+	node_make(node);
+	return node;
+}
+
+static void node_set_active(struct node *node, bool active)
+{
+	if (node->impl && pw_impl_node_is_active(node->impl) != active)
+		pw_impl_node_set_active(node->impl, active);
+}
+
+static void node_tick(struct node *node)
+{
+	struct pw_properties *props;
+
+	node_renew(node);
+	if (node->impl == NULL)
+		return;
+	if (atomic_load(&node->stream->state) == STREAM_RUNNING)
+		node->idle = 0;
+	else if (++node->idle >= IDLE_TICKS)
+		node_set_active(node, false);
+
+	if ((props = pw_properties_new(NULL, NULL)) == NULL)
+		return;
+	set_counters(props, node->stream);
+	pw_impl_node_update_properties(node->impl, &props->dict);
+	pw_properties_free(props);
+}
+
+static void on_tick(void *data, uint64_t expirations)
+{
+	struct nodes *nodes = data;
+	struct node *node;
+
+	spa_list_for_each(node, &nodes->list, link)
+		node_tick(node);
+}
+
+/* a tick a second while there is a node, none without */
+static void update_timer(struct nodes *nodes)
+{
+	struct timespec value = { 0 };
+
+	if (!spa_list_is_empty(&nodes->list))
+		value.tv_sec = TICK_NSEC / SPA_NSEC_PER_SEC;
+	pw_loop_update_timer(nodes->loop, nodes->timer, &value, &value, false);
+}
+
+/* A stream was opened, started, stopped or closed: do what its state calls for. */
+static void on_letter(struct letter *letter)
+{
+	struct stream *stream = SPA_CONTAINER_OF(letter, struct stream, letter);
+	struct nodes *nodes = SPA_CONTAINER_OF(stream->watcher, struct nodes, watcher);
+	struct node *node = stream->node;
+	uint32_t state = atomic_load(&stream->state);
+
+	if (state == STREAM_CLOSED && node)
+		node_free(node);
+	else if (state != STREAM_CLOSED && node == NULL)
+		node = node_new(nodes, stream);
+	if (state == STREAM_RUNNING && node)
+		node_set_active(node, true);
+	update_timer(nodes);
+	stream_unref(stream);
+}
+
+/* guest threads */
+static void on_stream_changed(struct stream_watcher *watcher, struct stream *stream)
+{
+	struct nodes *nodes = SPA_CONTAINER_OF(watcher, struct nodes, watcher);
+
+	stream->letter.read = on_letter;
+	/* the letter has a reference of its own */
+	stream_ref(stream);
+	if (!mailbox_post(&nodes->mailbox, &stream->letter))
+		stream_unref(stream);
+}
+
+void nodes_core_changed(struct nodes *nodes, bool connected)
+{
+	struct node *node;
+
+	nodes->connected = connected;
+	spa_list_for_each(node, &nodes->list, link) {
+		if (connected)
+			node_renew(node);
+		else
+			node_remove(node);
+	}
+}
+
+int nodes_init(struct nodes *nodes, struct config *config, struct graph *graph,
+		struct pw_loop *loop)
+{
+	int res;
+
+	*nodes = (struct nodes) {
+		.watcher = { .changed = on_stream_changed },
+		.config = config,
+		.graph = graph,
+		.loop = loop,
+	};
+	spa_list_init(&nodes->list);
+	if ((res = mailbox_init(&nodes->mailbox, loop)) < 0)
+		return res;
+	if ((nodes->timer = pw_loop_add_timer(loop, on_tick, nodes)) == NULL) {
+		res = -errno;
+		mailbox_clear(&nodes->mailbox);
+	}
+	return res;
+}
+
+void nodes_clear(struct nodes *nodes)
+{
+	struct node *node;
+
+	mailbox_read_all(&nodes->mailbox);
+	spa_list_consume(node, &nodes->list, link)
+		node_free(node);
+	pw_loop_destroy_source(nodes->loop, nodes->timer);
+	mailbox_clear(&nodes->mailbox);
+}

@@ -1,0 +1,34 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The nodes of open streams: made, activated and removed as the streams say.
+ * Main loop, but for the watcher. */
+
+#ifndef XEN_SND_NODE_H
+#define XEN_SND_NODE_H
+
+#include "config.h"
+#include "graph.h"
+#include "stream.h"
+
+struct nodes {
+	struct stream_watcher watcher;	/* give this to the streams; guest threads call it */
+	struct mailbox mailbox;
+	struct config *config;
+	struct graph *graph;		/* used while there is a core */
+	struct pw_loop *loop;
+	bool connected;
+	struct spa_list list;
+	struct spa_source *timer;	/* once a second, while there are nodes */
+};
+
+int nodes_init(struct nodes *nodes, struct config *config, struct graph *graph,
+		struct pw_loop *loop);
+
+/* No stream is open any more, and no thread calls the watcher. */
+void nodes_clear(struct nodes *nodes);
+
+/* PipeWire came or went. */
+void nodes_core_changed(struct nodes *nodes, bool connected);
+
+#endif /* XEN_SND_NODE_H */

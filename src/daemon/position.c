@@ -1,0 +1,72 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The arithmetic of a stream's position, see position.h. */
+
+#include "position.h"
+
+void position_init(struct position *pos, uint32_t buffer, uint32_t period, bool capture)
+{
+	*pos = (struct position) { .buffer = buffer, .period = period, .capture = capture };
+}
+
+uint64_t position_now(const struct position *pos)
+{
+	return pos->taken - (pos->capture ? pos->slip : 0);
+}
+
+/* Would the next event find the buffer used up, and does this one wake nobody? */
+static bool must_slip(const struct position *pos, uint32_t frames)
+{
+	uint64_t pending = pos->pending + (position_now(pos) - pos->posted);
+
+	return pos->slip == 0 && pos->period != 0 && pending == pos->period &&
+		(uint64_t)pos->period + frames >= pos->buffer;
+}
+
+bool position_advance(struct position *pos, uint32_t frames)
+{
+	pos->taken += frames;
+	if (!must_slip(pos, frames))
+		return false;
+	pos->slip = 1;
+	if (pos->capture)
+		return false;
+	pos->taken++;
+	return true;
+}
+
+void position_told(struct position *pos)
+{
+	uint64_t pending = pos->pending + (position_now(pos) - pos->posted);
+
+	pos->posted = position_now(pos);
+	if (pos->period != 0 && pending > pos->period)
+		pending %= pos->period;
+	pos->pending = pending;
+}
+
+void position_align(struct position *pos)
+{
+	uint64_t now = position_now(pos);
+
+	pos->taken = (now + pos->buffer - 1) / pos->buffer * pos->buffer;
+	pos->slip = 0;
+}
+
+uint64_t position_fill(uint64_t filled, uint64_t taken, uint32_t buffer,
+		uint32_t offset, uint32_t length)
+{
+	uint64_t start, end;
+
+	if (filled % buffer == offset) {
+		start = filled;
+	} else {
+		start = taken + (offset + buffer - taken % buffer) % buffer;
+		/* does not fit ahead of the graph: it straddles it, from behind */
+		if (start + length > taken + buffer)
+			start -= buffer;
+	}
+	end = start + length;
+	return end > filled ? end : filled;
+}

@@ -1,0 +1,54 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The request ring, see ring.h. */
+
+#include <errno.h>
+
+#include "ring.h"
+#include "shared-page.h"
+
+/* the ring page's header: four free-running indices */
+enum {
+	AT_REQ_PROD = 0,	/* frontend writes */
+	AT_REQ_EVENT = 4,	/* backend writes: notify me when req_prod reaches this */
+	AT_RSP_PROD = 8,	/* backend writes */
+};
+
+static size_t slot_at(uint32_t index)
+{
+	return WIRE_RING_HEADER + (size_t)(index % WIRE_RING_SLOTS) * WIRE_PACKET_SIZE;
+}
+
+void ring_init(struct ring *ring, void *page)
+{
+	*ring = (struct ring) { .page = page };
+}
+
+int ring_take(struct ring *ring, uint8_t packet[WIRE_PACKET_SIZE])
+{
+	uint32_t waiting = page_load(ring->page, AT_REQ_PROD) - ring->consumed;
+
+	if (waiting == 0)
+		return 0;
+	if (waiting > WIRE_RING_SLOTS)
+		return -EPROTO;
+	page_read(packet, ring->page, slot_at(ring->consumed), WIRE_PACKET_SIZE);
+	ring->consumed++;
+	return 1;
+}
+
+void ring_answer(struct ring *ring, const uint8_t packet[WIRE_PACKET_SIZE])
+{
+	page_write(ring->page, slot_at(ring->published), packet, WIRE_PACKET_SIZE);
+	ring->published++;
+	page_store(ring->page, AT_RSP_PROD, ring->published);
+}
+
+bool ring_rearm(struct ring *ring)
+{
+	page_store(ring->page, AT_REQ_EVENT, ring->consumed + 1);
+	/* the frontend stores req_prod, then reads req_event: one of us must see the other */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return page_load(ring->page, AT_REQ_PROD) != ring->consumed;
+}

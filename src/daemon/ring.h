@@ -1,0 +1,36 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The request ring: one granted page that a frontend fills with requests and
+ * the backend with responses (Xen's public/io/ring.h).
+ *
+ * The page is the guest's to scribble on at any time, so nothing is read from
+ * it twice and the backend's own indices are kept here. Guest thread only. */
+
+#ifndef XEN_SND_RING_H
+#define XEN_SND_RING_H
+
+#include "wire.h"
+
+struct ring {
+	uint8_t *page;		/* WIRE_PAGE_SIZE octets, shared with the guest */
+	uint32_t consumed;	/* requests taken, free-running; equals the responses made */
+	uint32_t published;	/* responses shown to the frontend, free-running */
+};
+
+/* Take over a ring that the frontend has just made. */
+void ring_init(struct ring *ring, void *page);
+
+/* Copy the next request. 1: there is one, 0: none, -EPROTO: the frontend's
+ * index is out of all reason and the ring can't be trusted any more. */
+int ring_take(struct ring *ring, uint8_t packet[WIRE_PACKET_SIZE]);
+
+/* Put the response to the request taken last into the ring and show it. The
+ * caller notifies, always: a frontend that closed a channel with a response
+ * under way asks for no notification ever again. */
+void ring_answer(struct ring *ring, const uint8_t packet[WIRE_PACKET_SIZE]);
+
+/* Ask for a notification on the next request. True: one is there already. */
+bool ring_rearm(struct ring *ring);
+
+#endif /* XEN_SND_RING_H */

@@ -1,0 +1,157 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* Reading and writing XenStore, see store.h. */
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store.h"
+
+static int read_value(struct xs_handle *xs, char *value, size_t size, bool cut,
+		const char *format, va_list args)
+{
+	char path[STORE_PATH_SIZE];
+	unsigned int len;
+	char *data;
+	int res = 0;
+
+	if (vsnprintf(path, sizeof(path), format, args) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	if ((data = xs_read(xs, XBT_NULL, path, &len)) == NULL)
+		return -errno;
+	len = strnlen(data, len);
+	if (len >= size) {
+		len = size - 1;
+		res = cut ? 0 : -E2BIG;
+	}
+	memcpy(value, data, len);
+	value[len] = '\0';
+	free(data);
+	return res;
+}
+
+int store_read(struct xs_handle *xs, char *value, size_t size, const char *path, ...)
+{
+	va_list args;
+	int res;
+
+	va_start(args, path);
+	res = read_value(xs, value, size, false, path, args);
+	va_end(args);
+	return res;
+}
+
+/* octets of the UTF-8 character at `s`, 0 if there is no printable one */
+static size_t printable(const unsigned char *s)
+{
+	size_t i, len;
+
+	if (s[0] >= 0x20 && s[0] < 0x7f)
+		return 1;
+	if (s[0] >= 0xc2 && s[0] < 0xe0)
+		len = 2;
+	else if (s[0] >= 0xe0 && s[0] < 0xf0)
+		len = 3;
+	else if (s[0] >= 0xf0 && s[0] < 0xf5)
+		len = 4;
+	else
+		return 0;
+	for (i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	/* C1 controls */
+	return s[0] == 0xc2 && s[1] < 0xa0 ? 0 : len;
+}
+
+void store_read_label(struct xs_handle *xs, char *label, size_t size, const char *path, ...)
+{
+	va_list args;
+	size_t i, len;
+
+	va_start(args, path);
+	if (read_value(xs, label, size, true, path, args) < 0)
+		label[0] = '\0';
+	va_end(args);
+
+	for (i = 0; label[i] != '\0'; i += len) {
+		if ((len = printable((unsigned char *)label + i)) == 0) {
+			label[i] = '?';
+			len = 1;
+		}
+	}
+}
+
+int store_read_number(struct xs_handle *xs, uint32_t *number, const char *path, ...)
+{
+	char value[16];
+	unsigned long long n;
+	va_list args;
+	int res;
+
+	va_start(args, path);
+	res = read_value(xs, value, sizeof(value), false, path, args);
+	va_end(args);
+	if (res < 0)
+		return res;
+	if (value[0] == '\0' || strspn(value, "0123456789") != strlen(value))
+		return -EINVAL;
+	n = strtoull(value, NULL, 10);
+	if (n > UINT32_MAX)
+		return -EINVAL;
+	*number = n;
+	return 0;
+}
+
+static int try_write(struct xs_handle *xs, const char *guard, const char *value,
+		const char *path)
+{
+	xs_transaction_t t;
+	int res = 0;
+	void *old;
+
+	if ((t = xs_transaction_start(xs)) == XBT_NULL)
+		return -errno;
+	if ((old = xs_read(xs, t, guard, NULL)) == NULL)
+		res = -errno;
+	else if (!xs_write(xs, t, path, value, strlen(value)))
+		res = -errno;
+	free(old);
+	if (!xs_transaction_end(xs, t, res < 0) && res == 0)
+		res = -errno;
+	return res;
+}
+
+int store_write_if(struct xs_handle *xs, const char *guard, const char *value,
+		const char *format, ...)
+{
+	char path[STORE_PATH_SIZE];
+	va_list args;
+	int res;
+
+	va_start(args, format);
+	res = vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	if (res >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	/* somebody else's transaction came between */
+	while ((res = try_write(xs, guard, value, path)) == -EAGAIN);
+	return res;
+}
+
+bool store_has_entry(char **listing, unsigned int n, uint32_t index)
+{
+	char name[16];
+	unsigned int i;
+
+	snprintf(name, sizeof(name), "%u", index);
+	for (i = 0; i < n; i++) {
+		if (strcmp(listing[i], name) == 0)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,43 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* Reading and writing XenStore, with paths like printf's and values of bounded
+ * size. Each call is a round trip to xenstored: xenbus thread only. */
+
+#ifndef XEN_SND_STORE_H
+#define XEN_SND_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <spa/utils/defs.h>
+
+#include <xenstore.h>
+
+#define STORE_PATH_SIZE		256	/* octets, with the final NUL */
+#define STORE_VALUE_SIZE	1024
+
+/* Read a value, which ends at its first NUL. -ENOENT, -E2BIG when it does not
+ * fit into `size` octets, or another negative errno. */
+int store_read(struct xs_handle *xs, char *value, size_t size, const char *path, ...)
+	SPA_PRINTF_FUNC(4, 5);
+
+/* Read words that somebody else chose, to be shown: cut to fit, and all that is
+ * no printable UTF-8 becomes '?'. "" if there are none. */
+void store_read_label(struct xs_handle *xs, char *label, size_t size, const char *path, ...)
+	SPA_PRINTF_FUNC(4, 5);
+
+/* Read a decimal number of at most 32 bits. -EINVAL when it is none. */
+int store_read_number(struct xs_handle *xs, uint32_t *number, const char *path, ...)
+	SPA_PRINTF_FUNC(3, 4);
+
+/* Write a value if the node `guard` is there still: a plain write would bring a
+ * directory back that the toolstack has just removed. -ENOENT: it is gone. */
+int store_write_if(struct xs_handle *xs, const char *guard, const char *value,
+		const char *path, ...) SPA_PRINTF_FUNC(4, 5);
+
+/* Has the directory an entry of that name? The listing is of xs_directory(). */
+bool store_has_entry(char **listing, unsigned int n, uint32_t index);
+
+#endif /* XEN_SND_STORE_H */

@@ -1,0 +1,414 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* A guest's stream from OPEN to CLOSE, see stream.h. */
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <spa/utils/defs.h>
+
+#include "stream.h"
+
+/* A node that was just linked gets its ports one by one. Wait for all of them,
+ * and this long at most, before the first frame is consumed. */
+#define SETTLE_CYCLES		2u
+#define SETTLE_NSEC		(100 * SPA_NSEC_PER_MSEC)
+
+/* How long a running stream may see no graph before the clock takes over: at
+ * first long enough to be linked, but less than Linux waits in a drain (1.1
+ * buffers, 100 ms at least); later three cycles. */
+#define PATIENCE_FIRST_MIN	(90 * SPA_NSEC_PER_MSEC)
+#define PATIENCE_FIRST_MAX	(1000 * SPA_NSEC_PER_MSEC)
+#define PATIENCE_MIN		(100 * SPA_NSEC_PER_MSEC)
+#define PATIENCE_CYCLES		3u
+
+#define TICK_IDLE		(40 * SPA_NSEC_PER_MSEC)
+#define TICK_MIN		(2 * SPA_NSEC_PER_MSEC)
+#define TICK_MAX		(20 * SPA_NSEC_PER_MSEC)
+
+/* The gate. Held for a copy of one quantum at most. */
+
+static bool gate_try(struct stream *s)
+{
+	return !atomic_flag_test_and_set_explicit(&s->gate, memory_order_acquire);
+}
+
+/* guest thread only */
+static void gate_take(struct stream *s)
+{
+	while (!gate_try(s))
+		sched_yield();
+}
+
+static void gate_give(struct stream *s)
+{
+	atomic_flag_clear_explicit(&s->gate, memory_order_release);
+}
+
+/* Under the gate: what the guest is told. */
+
+static void count(atomic_uint_least64_t *counter)
+{
+	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static void tell_position(struct stream *s)
+{
+	const struct xen_snd_geometry *g = &s->iface.geometry;
+	uint64_t now = position_now(&s->position);
+
+	atomic_store_explicit(&s->counters.position, now, memory_order_relaxed);
+	if (g->period_frames == 0 || now == s->position.posted)
+		return;
+	if (!event_page_post(&s->events->page, now * g->frame_size)) {
+		count(&s->counters.coalesced);
+		return;
+	}
+	position_told(&s->position);
+	count(&s->counters.events);
+	xenevtchn_notify(s->events->handle, s->events->port);
+}
+
+/* Under the gate: the ring. */
+
+static uint8_t *frame_at(const struct stream *s, uint64_t position)
+{
+	const struct xen_snd_geometry *g = &s->iface.geometry;
+
+	return s->data + (position % g->buffer_frames) * g->frame_size;
+}
+
+/* `frames` from `position` on, in one or two spans */
+static int ring_spans(const struct stream *s, uint64_t position, uint32_t frames,
+		struct xen_snd_span *spans)
+{
+	uint32_t buffer = s->iface.geometry.buffer_frames;
+	uint32_t ahead = buffer - position % buffer;
+	uint32_t first = SPA_MIN(frames, ahead);
+
+	if (frames == 0)
+		return 0;
+	spans[0] = (struct xen_snd_span) { frame_at(s, position), first };
+	if (first == frames)
+		return 1;
+	spans[1] = (struct xen_snd_span) { s->data, frames - first };
+	return 2;
+}
+
+/* how many of the next `frames` frames the guest has written */
+static uint32_t valid_frames(const struct stream *s, uint32_t frames)
+{
+	uint64_t filled = atomic_load_explicit(&s->filled, memory_order_acquire);
+
+	if (filled <= s->position.taken)
+		return 0;
+	return SPA_MIN(frames, filled - s->position.taken);
+}
+
+/* Running dry is an underrun if the guest goes on: the end of all sound is none. */
+static void end_starving(struct stream *s)
+{
+	if (s->starving)
+		count(&s->counters.underruns);
+	s->starving = false;
+}
+
+static int playback_spans(struct stream *s, uint32_t frames, struct xen_snd_span *spans)
+{
+	uint32_t valid;
+	int n = 0;
+
+	if (s->holding && frames > 0) {
+		spans[n++] = (struct xen_snd_span) { s->held, 1 };
+		frames--;
+	}
+	valid = valid_frames(s, frames);
+	n += ring_spans(s, s->position.taken, valid, &spans[n]);
+	if (valid < frames)
+		spans[n++] = (struct xen_snd_span) { NULL, frames - valid };
+
+	if (valid < frames)
+		s->starving = true;
+	else
+		end_starving(s);
+	return n;
+}
+
+/* keep the frame at `taken` - 1 for the next cycle */
+static void hold_frame(struct stream *s)
+{
+	uint32_t size = s->iface.geometry.frame_size;
+	uint64_t filled = atomic_load_explicit(&s->filled, memory_order_acquire);
+
+	if (filled >= s->position.taken)
+		memcpy(s->held, frame_at(s, s->position.taken - 1), size);
+	else
+		memset(s->held, 0, size);
+	s->holding = true;
+}
+
+static void advance(struct stream *s, uint32_t frames)
+{
+	bool slipped = position_advance(&s->position, frames);
+
+	if (slipped || s->holding)
+		hold_frame(s);
+	tell_position(s);
+}
+
+/* Data thread: the node's side. */
+
+/* true when all ports of a new node carry data, or have had their time */
+static bool is_settled(struct stream *s, uint64_t cycle_nsec)
+{
+	if (s->settled > SETTLE_CYCLES)
+		return true;
+	s->unsettled_nsec += cycle_nsec;
+	if (atomic_load_explicit(&s->linked, memory_order_relaxed))
+		s->settled++;
+	else if (s->unsettled_nsec > SETTLE_NSEC)
+		s->settled = SETTLE_CYCLES + 1;
+	return s->settled > SETTLE_CYCLES;
+}
+
+static bool is_running(const struct stream *s)
+{
+	return atomic_load_explicit(&s->state, memory_order_acquire) == STREAM_RUNNING;
+}
+
+static int impl_acquire(void *object, uint32_t frames, uint64_t cycle_nsec,
+		struct xen_snd_span spans[XEN_SND_MAX_SPANS])
+{
+	struct stream *s = object;
+
+	atomic_store_explicit(&s->cycle_nsec, cycle_nsec, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->cycles, 1, memory_order_release);
+
+	if (!is_settled(s, cycle_nsec) || !gate_try(s))
+		return -EAGAIN;
+	if (!is_running(s)) {
+		gate_give(s);
+		return -EAGAIN;
+	}
+	frames = SPA_MIN(frames, s->iface.geometry.buffer_frames);
+	return s->capture ? ring_spans(s, s->position.taken, frames, spans) :
+		playback_spans(s, frames, spans);
+}
+
+static void impl_release(void *object, uint32_t frames)
+{
+	struct stream *s = object;
+
+	if (frames > 0)
+		advance(s, frames);
+	gate_give(s);
+}
+
+static const struct xen_snd_stream_methods impl_stream = {
+	XEN_SND_VERSION_STREAM_METHODS,
+	.acquire = impl_acquire,
+	.release = impl_release,
+};
+
+/* Guest thread. */
+
+struct stream *stream_open(const struct stream_identity *identity,
+		const struct xen_snd_geometry *geometry, bool capture, void *data,
+		struct stream_events *events, struct stream_watcher *watcher)
+{
+	struct stream *s;
+
+	if ((s = calloc(1, sizeof(*s) + geometry->frame_size)) == NULL)
+		return NULL;
+	s->iface.iface = SPA_INTERFACE_INIT(XEN_SND_TYPE_STREAM, XEN_SND_VERSION_STREAM,
+			&impl_stream, s);
+	s->iface.geometry = *geometry;
+	s->identity = *identity;
+	s->capture = capture;
+	s->watcher = watcher;
+	s->data = data;
+	s->events = events;
+	s->held = (uint8_t *)(s + 1);
+	atomic_init(&s->refs, 1);
+	atomic_init(&s->state, STREAM_PREPARED);
+	atomic_flag_clear(&s->gate);
+	position_init(&s->position, geometry->buffer_frames, geometry->period_frames, capture);
+	event_page_open(&events->page);
+	return s;
+}
+
+struct stream *stream_ref(struct stream *s)
+{
+	atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+	return s;
+}
+
+void stream_unref(struct stream *s)
+{
+	if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) == 1)
+		free(s);
+}
+
+static void set_state(struct stream *s, enum stream_state state)
+{
+	atomic_store_explicit(&s->state, state, memory_order_release);
+}
+
+static enum stream_state get_state(const struct stream *s)
+{
+	return atomic_load_explicit(&s->state, memory_order_relaxed);
+}
+
+/* Under the gate: whole buffers, and nothing valid ahead. */
+static void align(struct stream *s)
+{
+	position_align(&s->position);
+	s->holding = false;
+	atomic_store_explicit(&s->filled, s->position.taken, memory_order_release);
+	tell_position(s);
+}
+
+static void start(struct stream *s)
+{
+	/* Linux resumes by START after PAUSE, having forgotten where it was */
+	if (get_state(s) == STREAM_PAUSED)
+		align(s);
+	end_starving(s);
+	s->fallback.cycles = atomic_load(&s->cycles);
+	s->fallback.since = 0;
+	set_state(s, STREAM_RUNNING);
+}
+
+static void stop(struct stream *s)
+{
+	set_state(s, STREAM_PREPARED);
+	atomic_store(&s->counters.fallback, false);
+	align(s);
+}
+
+int stream_trigger(struct stream *s, uint32_t type)
+{
+	enum stream_state old = get_state(s);
+
+	gate_take(s);
+	switch (type) {
+	case WIRE_TRIGGER_START:
+		if (old != STREAM_RUNNING)
+			start(s);
+		break;
+	case WIRE_TRIGGER_STOP:
+		if (old != STREAM_PREPARED)
+			stop(s);
+		break;
+	case WIRE_TRIGGER_PAUSE:
+		if (old == STREAM_RUNNING)
+			set_state(s, STREAM_PAUSED);
+		break;
+	case WIRE_TRIGGER_RESUME:
+		if (old == STREAM_PAUSED)
+			set_state(s, STREAM_RUNNING);
+		break;
+	}
+	gate_give(s);
+	if (type > WIRE_TRIGGER_RESUME)
+		return -EINVAL;
+	if (get_state(s) != old)
+		s->watcher->changed(s->watcher, s);
+	return 0;
+}
+
+void stream_write(struct stream *s, uint32_t offset, uint32_t length)
+{
+	uint64_t filled = atomic_load_explicit(&s->filled, memory_order_relaxed);
+	uint64_t taken = atomic_load_explicit(&s->counters.position, memory_order_relaxed);
+
+	filled = position_fill(filled, taken, s->iface.geometry.buffer_frames, offset, length);
+	atomic_store_explicit(&s->filled, filled, memory_order_release);
+}
+
+void stream_close(struct stream *s)
+{
+	gate_take(s);
+	set_state(s, STREAM_CLOSED);
+	event_page_close(&s->events->page);
+	s->data = NULL;
+	s->events = NULL;
+	gate_give(s);
+	s->watcher->changed(s->watcher, s);
+}
+
+/* Guest thread: the fallback clock. */
+
+static uint64_t patience(const struct stream *s)
+{
+	const struct xen_snd_geometry *g = &s->iface.geometry;
+
+	if (!s->fallback.seen)
+		return SPA_CLAMP(g->buffer_frames * SPA_NSEC_PER_SEC / g->rate,
+				PATIENCE_FIRST_MIN, PATIENCE_FIRST_MAX);
+	return SPA_MAX(PATIENCE_CYCLES * atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed),
+			PATIENCE_MIN);
+}
+
+/* Silence from the graph that is not there. */
+static void clear_ahead(struct stream *s, uint32_t frames)
+{
+	struct xen_snd_span spans[2];
+	int i, n;
+
+	n = ring_spans(s, s->position.taken, frames, spans);
+	for (i = 0; i < n; i++)
+		memset(spans[i].data, 0, (size_t)spans[i].frames * s->iface.geometry.frame_size);
+}
+
+static void consume_by_clock(struct stream *s, uint64_t elapsed)
+{
+	const struct xen_snd_geometry *g = &s->iface.geometry;
+	uint64_t due = elapsed * g->rate / SPA_NSEC_PER_SEC - s->fallback.done;
+	uint32_t frames = SPA_MIN(due, g->buffer_frames / 2);
+
+	s->fallback.done += due;
+	gate_take(s);
+	/* the graph may have come back just now */
+	if (frames > 0 && atomic_load(&s->cycles) == s->fallback.cycles) {
+		if (s->capture)
+			clear_ahead(s, frames);
+		advance(s, frames);
+	}
+	gate_give(s);
+}
+
+static uint64_t fallback_interval(const struct stream *s)
+{
+	const struct xen_snd_geometry *g = &s->iface.geometry;
+	uint32_t frames = g->period_frames ? g->period_frames / 2 : g->buffer_frames / 4;
+
+	return SPA_CLAMP(frames * SPA_NSEC_PER_SEC / g->rate, TICK_MIN, TICK_MAX);
+}
+
+uint64_t stream_tick(struct stream *s, uint64_t now)
+{
+	uint32_t cycles = atomic_load_explicit(&s->cycles, memory_order_acquire);
+	bool fallback = atomic_load_explicit(&s->counters.fallback, memory_order_relaxed);
+
+	if (cycles != s->fallback.cycles || s->fallback.since == 0) {
+		s->fallback.seen |= cycles != s->fallback.cycles;
+		s->fallback.cycles = cycles;
+		s->fallback.since = now;
+		atomic_store(&s->counters.fallback, false);
+		return TICK_IDLE;
+	}
+	if (!fallback) {
+		uint64_t end = s->fallback.since + patience(s);
+		if (now < end)
+			return SPA_MIN(end - now, TICK_IDLE);
+		s->fallback.since = now;
+		s->fallback.done = 0;
+		atomic_store(&s->counters.fallback, true);
+	}
+	consume_by_clock(s, now - s->fallback.since);
+	return fallback_interval(s);
+}

@@ -1,0 +1,135 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* A guest's stream from OPEN to CLOSE.
+ *
+ * Three threads meet here: the guest thread runs its requests, the data thread
+ * its process(), the main loop its node. What moves the position or posts
+ * events holds the gate; the data thread never waits for it, it plays a cycle
+ * of silence. The guest's pages may be touched under the gate only, and not
+ * after the stream was closed. */
+
+#ifndef XEN_SND_STREAM_H
+#define XEN_SND_STREAM_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <xenevtchn.h>
+
+#include "event-page.h"
+#include "mailbox.h"
+#include "position.h"
+#include "wire.h"
+#include "xen-snd.h"
+
+#define STREAM_NAME_SIZE	96	/* octets with the final NUL */
+
+/* Who it is: all from Dom0, but for the labels, which are the guest's words. */
+struct stream_identity {
+	char guest[STREAM_NAME_SIZE];		/* domain name, or "domain-<domid>" */
+	char uuid[STREAM_NAME_SIZE];		/* "" if Dom0 has none */
+	uint32_t domid;
+	uint32_t device, pcm, stream;		/* XenStore indices */
+	char card_label[STREAM_NAME_SIZE];	/* short-name */
+	char pcm_label[STREAM_NAME_SIZE];	/* name */
+	char unique_id[STREAM_NAME_SIZE];
+};
+
+enum stream_state {
+	STREAM_PREPARED,	/* opened or stopped */
+	STREAM_RUNNING,
+	STREAM_PAUSED,
+	STREAM_CLOSED,		/* the pages are gone */
+};
+
+/* Where a stream's events go. The handle is used for nothing else, since the
+ * kernel serialises all calls on one handle. */
+struct stream_events {
+	struct event_page page;
+	xenevtchn_handle *handle;
+	evtchn_port_t port;
+};
+
+/* What people look at, written under the gate, read by the main loop. */
+struct stream_counters {
+	atomic_uint_least64_t position;		/* frames, as the guest was told */
+	atomic_uint_least64_t underruns;	/* times the ring ran empty while running */
+	atomic_uint_least64_t events;		/* positions posted */
+	atomic_uint_least64_t coalesced;	/* positions that found the event page full */
+	atomic_uint_least64_t refused;		/* requests answered with an error */
+	atomic_bool fallback;			/* no graph: the fallback clock consumes */
+};
+
+struct stream;
+
+/* Told in the guest thread after a stream was opened, and after its state changed. */
+struct stream_watcher {
+	void (*changed)(struct stream_watcher *watcher, struct stream *stream);
+};
+
+struct stream {
+	struct xen_snd_stream iface;		/* for the node: constant */
+	struct stream_identity identity;	/* constant */
+	bool capture;				/* constant */
+	struct stream_watcher *watcher;		/* constant */
+	atomic_uint refs;
+
+	atomic_uint state;			/* enum stream_state; guest thread writes */
+	atomic_bool linked;			/* main loop writes: all of the node's ports are */
+	atomic_flag gate;
+
+	/* under the gate */
+	uint8_t *data;				/* buffer_frames frames, the guest's */
+	struct stream_events *events;
+	struct position position;
+	bool starving;
+	uint8_t *held;				/* the frame taken ahead, see position_advance() */
+	bool holding;				/* there is one */
+
+	/* data thread writes */
+	atomic_uint cycles;			/* process() calls, free-running */
+	atomic_uint_least64_t cycle_nsec;	/* length of the last */
+	uint32_t settled;			/* cycles since `linked`, data thread only */
+	uint64_t unsettled_nsec;		/* data thread only */
+
+	/* guest thread */
+	atomic_uint_least64_t filled;		/* frames; data thread reads */
+	struct {
+		uint32_t cycles;		/* when last looked at */
+		bool seen;			/* a graph has driven the node since OPEN */
+		uint64_t since;			/* CLOCK_MONOTONIC ns: when `cycles` last moved */
+		uint64_t done;			/* frames that the clock consumed since `since` */
+	} fallback;
+
+	struct stream_counters counters;
+
+	/* main loop */
+	struct letter letter;
+	void *node;
+};
+
+/* Open a stream: `data` are the mapped pages of the ring. It has one reference,
+ * the caller's, who tells the watcher. NULL with errno. */
+struct stream *stream_open(const struct stream_identity *identity,
+		const struct xen_snd_geometry *geometry, bool capture, void *data,
+		struct stream_events *events, struct stream_watcher *watcher);
+
+/* Guest thread: no one touches the pages or the events after this. */
+void stream_close(struct stream *stream);
+
+struct stream *stream_ref(struct stream *stream);
+void stream_unref(struct stream *stream);
+
+/* Guest thread. `type` is enum wire_trigger. -EINVAL for another. */
+int stream_trigger(struct stream *stream, uint32_t type);
+
+/* Guest thread: `length` frames at `offset` of the ring are valid now. Both are
+ * in the ring. */
+void stream_write(struct stream *stream, uint32_t offset, uint32_t length);
+
+/* Guest thread, while RUNNING: consume by the clock if no graph does. Returns the
+ * nanoseconds after which it wants to be called again. `now`: CLOCK_MONOTONIC. */
+uint64_t stream_tick(struct stream *stream, uint64_t now);
+
+#endif /* XEN_SND_STREAM_H */
