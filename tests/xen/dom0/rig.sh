@@ -169,7 +169,7 @@ guest_config() {
     cat <<END
 name = "$1"
 type = "pv"
-kernel = "$SCENARIO/kernel/vmlinuz"
+kernel = "$SCENARIO/kernel/vmlinux"
 ramdisk = "/run/guests/$1.img"
 extra = "console=hvc0 rdinit=/init quiet rig.name=$1"
 memory = 192

@@ -93,7 +93,8 @@ unpack_all() {
     for deb in "$@"; do unpack "$deb" "$dir"; done
     # One place for modules, whatever the age of the package.
     if [[ -d $dir/usr/lib/modules && ! -e $dir/lib ]]; then ln -s usr/lib "$dir/lib"; fi
-    depmod -b "$dir" "$(kernel_version "$dir")"
+    # It warns of lists that only modprobe's aliases need.
+    depmod -b "$dir" "$(kernel_version "$dir")" 2>/dev/null
 }
 
 kernel_version() {
@@ -106,6 +107,27 @@ kernel_image() {
         if [[ -f $candidate ]]; then echo "$candidate"; return; fi
     done
     die "no kernel image in the unpacked package"
+}
+
+# uint FILE OFFSET SIZE: a number in the header of a kernel image.
+uint() {
+    od -An -v -tu"$3" -j "$2" -N "$3" "$1" | tr -d ' '
+}
+
+# bare_kernel BZIMAGE FILE: the ELF kernel inside a bzImage. Xen and xl would unpack it themselves, in
+# seconds of emulated time at each boot and each xl create.
+bare_kernel() {
+    local image=$1 start length payload=$2.packed
+    start=$((($(uint "$image" 0x1f1 1) + 1) * 512 + $(uint "$image" 0x248 4)))
+    length=$(($(uint "$image" 0x24c 4) - 4))            # the last four octets hold the unpacked size
+    tail -c +$((start + 1)) "$image" | head -c "$length" >"$payload" || true    # head ends early: SIGPIPE
+    case $(od -An -tx1 -N 4 "$payload" | tr -d ' ') in
+        fd377a58) xz -dc <"$payload" ;;
+        28b52ffd) zstd -qdc <"$payload" ;;
+        1f8b*) gzip -dc <"$payload" ;;
+        *) cat "$image" ;;                              # Xen may know what this is
+    esac >"$2"
+    rm "$payload"
 }
 
 # copy_modules FROM TO MODULE...: the modules and what they need, uncompressed, in loading order in
@@ -135,13 +157,13 @@ pack() {
     truncate -s %4 "$2"    # where the kernel looks for the next archive
 }
 
-# build_base VERSIONS DIR: xen.elf, vmlinuz, dom0.img and guest-root.img.
+# build_base VERSIONS DIR: xen.elf, vmlinux, dom0.img and guest-root.img.
 build_base() {
     local versions=$1 dir=$2
     note "unpacking Xen and Dom0's kernel"
     fetch_all "$RIG_SUITE" "$versions" '^(xen-hypervisor|linux-)' "$dir/unpacked"
     gunzip -c "$dir"/unpacked/boot/xen-4.17-amd64.gz >"$dir/xen.elf"
-    cp "$(kernel_image "$dir/unpacked")" "$dir/vmlinuz"
+    bare_kernel "$(kernel_image "$dir/unpacked")" "$dir/vmlinux"
     copy_modules "$dir/unpacked" "$dir/modules" "${DOM0_MODULES[@]}"
     rm -rf "$dir/unpacked"
 
@@ -157,7 +179,7 @@ build_base() {
     rm -rf "$dir/sources.list" "$dir/modules"
 }
 
-# build_kernel VERSIONS SUITE DIR, build_kernel_from DIR DEB...: vmlinuz and modules.img for a guest.
+# build_kernel VERSIONS SUITE DIR, build_kernel_from DIR DEB...: vmlinux and modules.img for a guest.
 build_kernel() {
     note "unpacking the guest kernel of $2"
     fetch_all "$2" "$1" '^linux-' "$3/unpacked"
@@ -171,7 +193,7 @@ build_kernel_from() {
 }
 
 finish_kernel() {
-    cp "$(kernel_image "$1/unpacked")" "$1/vmlinuz"
+    bare_kernel "$(kernel_image "$1/unpacked")" "$1/vmlinux"
     kernel_version "$1/unpacked" >"$1/version"
     copy_modules "$1/unpacked" "$1/modules" "${GUEST_MODULES[@]}"
     pack "$1/modules" "$1/modules.img"

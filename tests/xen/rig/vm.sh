@@ -47,11 +47,12 @@ stage_scenario() {
     echo "$1 $(time_limit "$from")" >>"$2/rig/instances"
 }
 
+# The guests' kernels are too big for Dom0's memory image; Dom0 reads them from a shared directory.
 stage_kernel() {
-    local to=$1/rig/kernels/$2
+    local to=$WORK/kernels/$1
     mkdir -p "$to"
-    cp "${ENTRY_OF[$2]}/vmlinuz" "$to/vmlinuz"
-    cat "$BASE/guest-root.img" "${ENTRY_OF[$2]}/modules.img" >"$to/initrd"
+    cp --reflink=auto "${ENTRY_OF[$1]}/vmlinux" "$to/vmlinux"
+    cat "$BASE/guest-root.img" "${ENTRY_OF[$1]}/modules.img" >"$to/initrd"
 }
 
 # stage FILE INSTANCE...: the second half of Dom0's image.
@@ -64,7 +65,7 @@ stage() {
     cp "$RIG_DIR/dom0/init" "$tree/init"
     cp -r "$RIG_DIR/dom0/etc" "$tree/etc"
     stage_product "$tree"
-    for kernel in "${!ENTRY_OF[@]}"; do stage_kernel "$tree" "$kernel"; done
+    for kernel in "${!ENTRY_OF[@]}"; do stage_kernel "$kernel"; done
     for instance in "$@"; do stage_scenario "$instance" "$tree"; done
     archive "$tree" "$file"
 }
@@ -100,8 +101,9 @@ boot() {
         -display none -monitor none -serial stdio -no-reboot -nic none \
         -kernel "$BASE/xen.elf" \
         -append "dom0_mem=1500M,max:1500M dom0_max_vcpus=1 console=com1 com1=115200 loglvl=error" \
-        -initrd "$BASE/vmlinuz console=hvc0 rdinit=/init quiet,$WORK/initrd" \
+        -initrd "$BASE/vmlinux console=hvc0 rdinit=/init quiet,$WORK/initrd" \
         -virtfs "local,path=$KEEP,mount_tag=keep,security_model=none,multidevs=remap" \
+        -virtfs "local,path=$WORK/kernels,mount_tag=kernels,security_model=none,readonly=on,multidevs=remap" \
         </dev/null 2>"$KEEP/qemu.log" | tee -a "$log" | show_progress || true
     if [[ ${PIPESTATUS[0]} = 124 ]]; then note "the machine used up its $limit s and was ended"; fi
 }
