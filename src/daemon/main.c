@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include <spa/utils/result.h>
 #include <spa/utils/string.h>
 #include <pipewire/pipewire.h>
 
@@ -61,16 +60,19 @@ static int check_config(struct pw_context *context, const char *config)
 	return EXIT_SUCCESS;
 }
 
-static int to_exit_code(int error)
+/* the module has said what is wrong */
+static int check_module(struct pw_context *context)
 {
-	switch (error) {
-	case ENODEV:
+	const struct pw_properties *props = pw_context_get_properties(context);
+	const char *failure = pw_properties_get(props, KEY_XEN_SND_FAILURE);
+
+	if (failure == NULL)
+		return EXIT_SUCCESS;
+	if (spa_streq(failure, FAILURE_NO_XEN))
 		return EX_UNAVAILABLE;
-	case EINVAL:
+	if (spa_streq(failure, FAILURE_CONFIG))
 		return EX_CONFIG;
-	default:
-		return EXIT_FAILURE;
-	}
+	return EXIT_FAILURE;
 }
 
 static int run(const char *config)
@@ -87,15 +89,14 @@ static int run(const char *config)
 	pw_loop_add_signal(pw_main_loop_get_loop(loop), SIGTERM, on_signal, loop);
 
 	context = pw_context_new(pw_main_loop_get_loop(loop),
-			pw_properties_new(
-				PW_KEY_CONFIG_NAME, config,
-				KEY_XEN_SND_DAEMON, "true",
-				NULL), 0);
+			pw_properties_new(PW_KEY_CONFIG_NAME, config, NULL), 0);
 	if (context == NULL) {
-		res = to_exit_code(errno);
+		fprintf(stderr, "can't load %s: %s\n", config, strerror(errno));
+		res = EXIT_FAILURE;
 		goto error_context;
 	}
-	if ((res = check_config(context, config)) == EXIT_SUCCESS)
+	if ((res = check_config(context, config)) == EXIT_SUCCESS &&
+	    (res = check_module(context)) == EXIT_SUCCESS)
 		pw_main_loop_run(loop);
 	pw_context_destroy(context);
 error_context:

@@ -121,24 +121,25 @@ static const struct pw_impl_module_events module_events = {
 	.destroy = on_module_destroy,
 };
 
-static int impl_init(struct impl *impl, struct pw_context *context, const char *args)
+static const char *failure_name(int res)
 {
-	const struct pw_properties *props = pw_context_get_properties(context);
-	int res;
-
-	/* what libxengnttab and libxenevtchn have to say is said by us, with the
-	 * guest's name; a guest could fill the log otherwise */
-	impl->logger = xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
-	if (impl->logger == NULL)
-		return -errno;
-	if ((res = start(impl, context, args)) >= 0)
-		return 0;
-	if (!pw_properties_get_bool(props, KEY_XEN_SND_DAEMON, false)) {
-		pw_log_error("guests have no sound: %s", spa_strerror(res));
-		return 0;
+	switch (res) {
+	case -ENODEV:
+		return FAILURE_NO_XEN;
+	case -EINVAL:
+		return FAILURE_CONFIG;
+	default:
+		return FAILURE_OTHER;
 	}
-	xtl_logger_destroy((struct xentoollog_logger *)impl->logger);
-	return res;
+}
+
+static void tell_failure(struct pw_context *context, int res)
+{
+	const struct spa_dict_item items[] = {
+		{ KEY_XEN_SND_FAILURE, failure_name(res) },
+	};
+
+	pw_context_update_properties(context, &SPA_DICT_INIT_ARRAY(items));
 }
 
 /* what PipeWire looks for in the library */
@@ -158,10 +159,15 @@ int pipewire__module_init(struct pw_impl_module *module, const char *args)
 	if ((impl = calloc(1, sizeof(*impl))) == NULL)
 		return -errno;
 	impl->module = module;
-	if ((res = impl_init(impl, context, args)) < 0) {
+	/* what libxengnttab and libxenevtchn have to say is said by us, with the
+	 * guest's name; a guest could fill the log otherwise */
+	impl->logger = xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
+	if (impl->logger == NULL) {
 		free(impl);
-		return res;
+		return -ENOMEM;
 	}
+	if ((res = start(impl, context, args)) < 0)
+		tell_failure(context, res);
 	pw_impl_module_add_listener(module, &impl->module_listener, &module_events, impl);
 	pw_impl_module_update_properties(module, &SPA_DICT_INIT_ARRAY(module_props));
 	return 0;
