@@ -178,7 +178,8 @@ on_crash = "preserve"
 disk = [ "vdev=xvda,format=raw,access=w,script=/rig/block,target=/run/guests/$1.disk" ]
 END
     if [[ -f $1.cfg ]]; then cat "$1.cfg"; fi
-    if [[ -f vsnd ]] && ! grep -qs '^vsnd' "$1.cfg"; then cat vsnd; fi
+    if grep -qs '^vsnd' "$1.cfg"; then return; fi
+    if [[ -f vsnd ]]; then cat vsnd; else cat /rig/vsnd; fi
 }
 
 # create_guest NAME: xl create; the guest then runs its script by itself.
@@ -248,13 +249,16 @@ vsnd_left() {
     xenstore-ls -f | grep -E '(backend|device)/vsnd' || true
 }
 
+no_guest() {
+    [[ $(xl list | wc -l) = 2 ]]
+}
+
 # --- sound in Dom0 -------------------------------------------------------------------------------
 
 # record_sink NAME [SINK]: record a sink's monitor, S16_LE stereo, until stop_recording NAME.
 record_sink() {
-    spawn "$1" pw-record --rate 48000 --channels 2 --format s16 --latency 1024 \
-        --target "${2:-null-sink}" \
-        -P "{ stream.capture.sink = true node.name = recorder-$1 node.dont-reconnect = true }" "/run/$1.wav"
+    spawn "$1" pw-record --rate 48000 --channels 2 --format s16 --target "${2:-null-sink}" \
+        -P "{ stream.capture.sink = true node.name = recorder-$1 }" "/run/$1.wav"
     wait_until 10 is_linked "recorder-$1" || fail "the recorder $1 was not linked"
     say "recording ${2:-null-sink} as $1"
 }
@@ -264,10 +268,70 @@ is_linked() {
     [[ $(pw-link -l | grep -A1 "^$1:" | grep -cE '\|(<-|->)') -ge 2 ]]
 }
 
-# stop_recording NAME: NAME.wav is kept.
+# stop_recording NAME: NAME.raw is kept.
 stop_recording() {
     stop "$1" INT
-    mv "/run/$1.wav" "$OUT/"
+    samples_of "/run/$1.wav" >"$OUT/$1.raw"
+    rm "/run/$1.wav"
+}
+
+# samples_of WAV: what follows the header of its data chunk.
+samples_of() {
+    local at
+    at=$(head -c 200 "$1" | grep -abo data | head -n 1 | cut -d : -f 1)
+    tail -c +$((at + 9)) "$1"
+}
+
+# little_endian NUMBER OCTETS
+little_endian() {
+    local number=$1 i
+    for ((i = 0; i < $2; i++)); do
+        # shellcheck disable=SC2059
+        printf "\\x$(printf %02x $((number >> 8 * i & 255)))"
+    done
+}
+
+# as_wav RAW: S16_LE stereo at 48 kHz with a WAV header before it.
+as_wav() {
+    local size
+    size=$(stat -c %s "$1")
+    printf RIFF
+    little_endian $((size + 36)) 4
+    printf 'WAVEfmt '
+    little_endian 16 4
+    little_endian 1 2
+    little_endian 2 2
+    little_endian 48000 4
+    little_endian 192000 4
+    little_endian 4 2
+    little_endian 16 2
+    printf data
+    little_endian "$size" 4
+    cat "$1"
+}
+
+# silence SECONDS: S16_LE stereo at 48 kHz.
+silence() {
+    head -c $(($1 * 192000)) /dev/zero
+}
+
+# feed_source RAW [SOURCE]: play into a null source, from which guests record. Returns when it is over.
+feed_source() {
+    local source=${2:-mic}
+    # pw-cat may lose the end of a file, and links come up one channel at a time.
+    { silence 2; cat "$1"; silence 1; } >/run/feed.raw
+    as_wav /run/feed.raw >/run/feed.wav
+    spawn "feed-$source" pw-play --target 0 -P "{ node.name = feeder-$source }" /run/feed.wav
+    wait_until 10 pw-link "feeder-$source:output_FL" "$source:input_FL" || fail "cannot feed $source"
+    pw-link "feeder-$source:output_FR" "$source:input_FR"
+    say "feeding $source"
+    wait_until 60 is_gone "$(<"/run/spawned/feed-$source")" || fail "feeding $source does not end"
+    rm -f "/run/spawned/feed-$source" /run/feed.raw /run/feed.wav
+}
+
+# force_quantum FRAMES: 0 ends it.
+force_quantum() {
+    pw-metadata -n settings 0 clock.force-quantum "$1" >/dev/null
 }
 
 # --- the whole of an ordinary scenario -----------------------------------------------------------

@@ -61,7 +61,7 @@ stage() {
     shift
     rm -rf "$tree"
     mkdir -p "$tree/rig"
-    cp "$RIG_DIR"/dom0/{rig.sh,run-scenario,tidy-up,block} "$tree/rig/"
+    cp "$RIG_DIR"/dom0/{rig.sh,run-scenario,tidy-up,block,vsnd} "$tree/rig/"
     cp "$RIG_DIR/dom0/init" "$tree/init"
     cp -r "$RIG_DIR/dom0/etc" "$tree/etc"
     stage_product "$tree"
