@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program `pattern`: writes the self-numbering pattern, and judges a recording of it
+ * in one line. Needs nothing but libc, so that it can be linked statically for a guest.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pattern.h"
+
+struct options {
+	uint64_t frames;
+	uint64_t expect;
+	uint64_t start;
+	unsigned int channels;
+	bool has_frames;
+	bool has_expect;
+	bool start_any;
+	bool wav;
+	const char *file;
+};
+
+static int usage(void)
+{
+	fputs("usage: pattern write --frames N --channels C [--start S]\n"
+	      "       pattern check --channels C [--expect N] [--start S|any] [--wav] FILE\n",
+			stderr);
+	return 2;
+}
+
+static bool parse_number(const char *text, uint64_t *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	return errno == 0 && end != text && *end == '\0' && *text != '-';
+}
+
+static bool parse_options(struct options *o, int argc, char *argv[])
+{
+	static const struct option known[] = {
+		{ "frames", required_argument, NULL, 'n' },
+		{ "expect", required_argument, NULL, 'e' },
+		{ "channels", required_argument, NULL, 'c' },
+		{ "start", required_argument, NULL, 's' },
+		{ "wav", no_argument, NULL, 'w' },
+		{ NULL, 0, NULL, 0 },
+	};
+	uint64_t channels = 0;
+	bool ok = true;
+	int c;
+
+	while (ok && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (c) {
+		case 'n':
+			ok = o->has_frames = parse_number(optarg, &o->frames);
+			break;
+		case 'e':
+			ok = o->has_expect = parse_number(optarg, &o->expect);
+			break;
+		case 'c':
+			ok = parse_number(optarg, &channels);
+			break;
+		case 's':
+			o->start_any = strcmp(optarg, "any") == 0;
+			ok = o->start_any || parse_number(optarg, &o->start);
+			break;
+		case 'w':
+			o->wav = true;
+			break;
+		default:
+			ok = false;
+			break;
+		}
+	}
+	o->channels = (unsigned int)channels;
+	if (optind < argc)
+		o->file = argv[optind];
+	return ok && channels >= 1 && channels <= PATTERN_MAX_CHANNELS && optind + 1 >= argc;
+}
+
+static int do_write(const struct options *o)
+{
+	uint8_t block[256 * 2 * PATTERN_MAX_CHANNELS];
+	uint64_t done = 0;
+
+	while (done < o->frames) {
+		size_t n = o->frames - done < 256 ? (size_t)(o->frames - done) : 256;
+
+		pattern_fill(block, o->start + done, n, o->channels);
+		if (fwrite(block, 2 * o->channels, n, stdout) != n)
+			goto error;
+		done += n;
+	}
+	if (fflush(stdout) == 0)
+		return 0;
+error:
+	perror("pattern: write");
+	return 1;
+}
+
+static uint8_t *read_all(const char *path, size_t *size)
+{
+	size_t room = 1 << 20, n;
+	uint8_t *data = NULL, *grown;
+	FILE *f = fopen(path, "rb");
+
+	*size = 0;
+	if (f == NULL)
+		return NULL;
+	do {
+		grown = realloc(data, room);
+		if (grown == NULL)
+			break;
+		data = grown;
+		n = fread(data + *size, 1, room - *size, f);
+		*size += n;
+		if (*size == room)
+			room *= 2;
+	} while (n > 0);
+	fclose(f);
+	return data;
+}
+
+static uint32_t get_u32(const uint8_t *p)
+{
+	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* A recorder that was killed leaves a wrong size in the header: then the rest is the data. */
+static bool find_wav_data(const uint8_t **data, size_t *size)
+{
+	const uint8_t *p = *data, *end = *data + *size;
+
+	if (*size < 12 || memcmp(p, "RIFF", 4) != 0 || memcmp(p + 8, "WAVE", 4) != 0)
+		return false;
+	for (p += 12; end - p >= 8;) {
+		size_t length = get_u32(p + 4), left = (size_t)(end - p) - 8;
+
+		if (memcmp(p, "data", 4) == 0) {
+			*data = p + 8;
+			*size = length == 0 || length > left ? left : length;
+			return true;
+		}
+		length += length & 1;
+		if (length > left)
+			break;
+		p += 8 + length;
+	}
+	return false;
+}
+
+static bool is_as_asked(const struct pattern_verdict *v, const struct options *o)
+{
+	return pattern_is_exact(v) && (!o->has_expect || v->frames == o->expect) &&
+			(o->start_any || v->first == o->start);
+}
+
+static int do_check(const struct options *o)
+{
+	struct pattern_verdict v;
+	const uint8_t *data;
+	uint8_t *file;
+	size_t size;
+	bool ok;
+
+	file = read_all(o->file, &size);
+	if (file == NULL) {
+		fprintf(stderr, "pattern: %s: %s\n", o->file, strerror(errno));
+		return 2;
+	}
+	data = file;
+	if (o->wav && !find_wav_data(&data, &size)) {
+		fprintf(stderr, "pattern: %s: no WAV data\n", o->file);
+		free(file);
+		return 2;
+	}
+	pattern_judge(&v, data, size / (2u * o->channels), o->channels, o->start_any, o->start);
+	ok = is_as_asked(&v, o);
+	printf("pattern: %s frames=%llu first=%llu dropped=%llu repeated=%llu corrupt=%llu "
+	       "silent-inside=%llu silent-before=%llu silent-after=%llu\n",
+			ok ? "exact" : "DIFFERS", (unsigned long long)v.frames,
+			(unsigned long long)v.first, (unsigned long long)v.dropped,
+			(unsigned long long)v.repeated, (unsigned long long)v.corrupt,
+			(unsigned long long)v.silent_inside, (unsigned long long)v.silent_before,
+			(unsigned long long)v.silent_after);
+	free(file);
+	return ok ? 0 : 1;
+}
+
+int main(int argc, char *argv[])
+{
+	struct options o = { 0 };
+
+	if (argc < 2 || !parse_options(&o, argc - 1, argv + 1))
+		return usage();
+	if (strcmp(argv[1], "write") == 0 && o.has_frames && o.file == NULL)
+		return do_write(&o);
+	if (strcmp(argv[1], "check") == 0 && o.file != NULL)
+		return do_check(&o);
+	return usage();
+}
