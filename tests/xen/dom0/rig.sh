@@ -121,6 +121,7 @@ stop_all() {
     done
 }
 
+# shellcheck disable=SC2120
 start_pipewire() {
     spawn pipewire pipewire "$@"
     wait_until 20 test -S "$XDG_RUNTIME_DIR/pipewire-0" || fail "PipeWire did not start; see pipewire.log"
@@ -140,6 +141,7 @@ has_default_sink() {
 }
 
 # start_backend [ARGUMENT...]: the program under test; BACKEND names another one.
+# shellcheck disable=SC2120
 start_backend() {
     local backend=${BACKEND:-pipewire-xen-snd}
     command -v "$backend" >/dev/null || fail "no $backend in Dom0: was the product built and given with --build?"
@@ -216,14 +218,18 @@ tell_guest() {
 }
 
 # wait_guest NAME [SECONDS]: until the guest's script has ended; its files go to NAME/, its figures to
-# the report, its exit code is the result.
+# the report, fails if the script has.
 wait_guest() {
     local code=
     wait_until "${2:-90}" guest_said "$1" "end " || fail "guest $1 did not end within ${2:-90} s"
     code=$(tr -d '\r' <"$(guest_console "$1")" | awk '/^rig: end / { print $3; exit }')
     take_guest_files "$1"
-    say "guest $1 ended with $code"
-    return "$code"
+    [[ $code = 0 ]] || fail "guest $1 ended with $code: $(guest_failure "$1")"
+    say "guest $1 has ended"
+}
+
+guest_failure() {
+    tr -d '\r' <"$(guest_console "$1")" | sed -n 's/^rig: .*FAILED: //p' | tail -n 1
 }
 
 # The guest's end line tells the size of the archive it wrote to its disk.
@@ -268,18 +274,10 @@ is_linked() {
     [[ $(pw-link -l | grep -A1 "^$1:" | grep -cE '\|(<-|->)') -ge 2 ]]
 }
 
-# stop_recording NAME: NAME.raw is kept.
+# stop_recording NAME: NAME.wav is kept.
 stop_recording() {
     stop "$1" INT
-    samples_of "/run/$1.wav" >"$OUT/$1.raw"
-    rm "/run/$1.wav"
-}
-
-# samples_of WAV: what follows the header of its data chunk.
-samples_of() {
-    local at
-    at=$(head -c 200 "$1" | grep -abo data | head -n 1 | cut -d : -f 1)
-    tail -c +$((at + 9)) "$1"
+    mv "/run/$1.wav" "$OUT/"
 }
 
 # little_endian NUMBER OCTETS
@@ -336,6 +334,7 @@ force_quantum() {
 
 # --- the whole of an ordinary scenario -----------------------------------------------------------
 
+# shellcheck disable=SC2119
 start_everything() {
     start_pipewire
     start_wireplumber
@@ -343,13 +342,12 @@ start_everything() {
 }
 
 run_everything() {
-    local name codes=0
+    local name
     start_everything
     record_sink recording
     for name in $(guest_names); do create_guest "$name"; done
     dump_xenstore during
-    for name in $(guest_names); do wait_guest "$name" || codes=$?; done
+    for name in $(guest_names); do wait_guest "$name"; done
     stop_recording recording
     for name in $(guest_names); do shutdown_guest "$name"; done
-    return "$codes"
 }

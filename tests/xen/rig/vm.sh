@@ -64,6 +64,7 @@ stage() {
     cp "$RIG_DIR"/dom0/{rig.sh,run-scenario,tidy-up,block,vsnd} "$tree/rig/"
     cp "$RIG_DIR/dom0/init" "$tree/init"
     cp -r "$RIG_DIR/dom0/etc" "$tree/etc"
+    printf '%s\n' "${SETTINGS[@]}" >"$tree/rig/settings"
     stage_product "$tree"
     for kernel in "${!ENTRY_OF[@]}"; do stage_kernel "$kernel"; done
     for instance in "$@"; do stage_scenario "$instance" "$tree"; done
