@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The guest's side of the loopback hypervisor.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "domain.h"
+
+#include <xen/xen.h>
+
+#define BACKEND_DOMID 0
+
+/* Xen raises it in Dom0 when a domain stops or dies: xenstored listens. */
+static void raise_virq(uint32_t virq)
+{
+	struct hv_domain *dom0 = hv_domain_find(BACKEND_DOMID);
+	int fd;
+
+	for (uint32_t i = 1; dom0 != NULL && i < HV_PORTS; i++) {
+		struct hv_port *p = &dom0->ports[i];
+
+		if (p->kind != HV_PORT_VIRQ || p->virq != virq)
+			continue;
+		fd = hv_queue_open(p->queue, O_NONBLOCK | O_CLOEXEC);
+		hv_port_raise(p, i, fd);
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
+int domain_create(struct domain *d, uint32_t domid)
+{
+	int token, port;
+
+	memset(d, 0, sizeof(*d));
+	d->domid = domid;
+	token = hv_lock();
+	d->hv = hv_domain_create(domid);
+	if (d->hv == NULL)
+		goto error;
+	port = hv_port_alloc(d->hv, HV_NO_QUEUE);
+	d->hv->store_port = (uint32_t)port;
+	d->hv->grants[HV_XENSTORE_GREF] = (struct hv_grant){ .flags = HV_GRANT_VALID };
+	hv_unlock(token);
+	return 0;
+
+error:
+	hv_unlock(token);
+	return -EEXIST;
+}
+
+void domain_set_state(struct domain *d, enum hv_domain_state state)
+{
+	__atomic_store_n(&d->hv->state, (uint32_t)state, __ATOMIC_SEQ_CST);
+	raise_virq(VIRQ_DOM_EXC);
+}
+
+void domain_destroy(struct domain *d)
+{
+	domain_set_state(d, HV_DOMAIN_DYING);
+	hv_domain_remove(d->domid);
+}
+
+/* Neighbours in the guest's memory are strangers in its grant table. */
+static uint32_t take_page(struct domain *d)
+{
+	const uint32_t room = HV_PAGES - HV_FIRST_GREF;
+	uint32_t page;
+
+	for (uint32_t i = 0; i < room; i++) {
+		page = HV_FIRST_GREF + (uint32_t)((uint64_t)d->cursor++ * 2741 % room);
+		if (!d->used[page]) {
+			d->used[page] = 1;
+			return page;
+		}
+	}
+	return 0;
+}
+
+int domain_pages_alloc(struct domain *d, struct pages *p, uint32_t count)
+{
+	void *at;
+
+	p->count = count;
+	p->grefs = calloc(count, sizeof(p->grefs[0]));
+	p->address = mmap(NULL, (size_t)count * HV_PAGE_SIZE, PROT_NONE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p->grefs == NULL || p->address == MAP_FAILED)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		p->grefs[i] = take_page(d);
+		if (p->grefs[i] == 0)
+			return -ENOMEM;
+		at = mmap(p->address + (size_t)i * HV_PAGE_SIZE, HV_PAGE_SIZE,
+				PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+				hv_domain_fd(d->domid, true), hv_page_offset(p->grefs[i]));
+		if (at == MAP_FAILED)
+			return -errno;
+		domain_grant(d, p->grefs[i], false);
+	}
+	memset(p->address, 0, (size_t)count * HV_PAGE_SIZE);
+	return 0;
+}
+
+int domain_pages_free(struct domain *d, struct pages *p)
+{
+	uint32_t leaks = d->leaks;
+
+	if (p->address == NULL)
+		return 0;
+	for (uint32_t i = 0; i < p->count; i++)
+		domain_revoke(d, p->grefs[i]);
+	munmap(p->address, (size_t)p->count * HV_PAGE_SIZE);
+	free(p->grefs);
+	memset(p, 0, sizeof(*p));
+	return d->leaks == leaks ? 0 : -EBUSY;
+}
+
+void domain_grant(struct domain *d, uint32_t gref, bool readonly)
+{
+	uint32_t flags = HV_GRANT_VALID | (readonly ? HV_GRANT_READONLY : 0);
+
+	d->hv->grants[gref].domid = BACKEND_DOMID;
+	__atomic_store_n(&d->hv->grants[gref].flags, flags, __ATOMIC_SEQ_CST);
+}
+
+/* What is still mapped stays granted and is never given out again, as in Linux. */
+void domain_revoke(struct domain *d, uint32_t gref)
+{
+	int token = hv_lock();
+
+	if (hv_grant_is_mapped(d->domid, gref)) {
+		d->leaks++;
+	} else {
+		d->hv->grants[gref].flags = 0;
+		d->used[gref] = 0;
+	}
+	hv_unlock(token);
+}
+
+int line_open(struct domain *d, struct line *l)
+{
+	int token, port = -1;
+
+	memset(l, 0, sizeof(*l));
+	l->hv = d->hv;
+	l->peer_fd = -1;
+	l->peer_queue = HV_NO_QUEUE;
+	l->queue = hv_queue_create();
+	l->fd = hv_queue_open(l->queue, O_NONBLOCK | O_CLOEXEC);
+	if (l->fd < 0)
+		return -errno;
+	token = hv_lock();
+	port = hv_port_alloc(d->hv, l->queue);
+	if (port > 0)
+		d->hv->ports[port].remote_domid = BACKEND_DOMID;
+	hv_unlock(token);
+	l->port = (uint32_t)port;
+	return port > 0 ? 0 : -ENOSPC;
+}
+
+void line_close(struct line *l)
+{
+	int token;
+
+	if (l->hv == NULL)
+		return;
+	token = hv_lock();
+	hv_port_free(l->hv, l->port);
+	hv_unlock(token);
+	hv_queue_remove(l->queue);
+	close(l->fd);
+	if (l->peer_fd >= 0)
+		close(l->peer_fd);
+	memset(l, 0, sizeof(*l));
+}
+
+void line_wait(struct line *l)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLIN };
+	uint32_t port;
+
+	while (read(l->fd, &port, sizeof(port)) != sizeof(port))
+		poll(&p, 1, -1);
+}
+
+void line_done(struct line *l)
+{
+	hv_port_unmask(&l->hv->ports[l->port], l->port, l->fd);
+}
+
+void line_wake(struct line *l)
+{
+	hv_port_raise(&l->hv->ports[l->port], l->port, l->fd);
+}
+
+void line_notify(struct line *l)
+{
+	struct hv_domain *dom0 = hv_domain_find(BACKEND_DOMID);
+	struct hv_port *own = &l->hv->ports[l->port], *peer;
+
+	if (dom0 == NULL || own->kind != HV_PORT_INTERDOMAIN)
+		return;
+	peer = &dom0->ports[own->remote_port];
+	if (peer->queue != l->peer_queue) {
+		if (l->peer_fd >= 0)
+			close(l->peer_fd);
+		l->peer_queue = peer->queue;
+		l->peer_fd = hv_queue_open(peer->queue, O_NONBLOCK | O_CLOEXEC);
+	}
+	hv_port_raise(peer, own->remote_port, l->peer_fd);
+}

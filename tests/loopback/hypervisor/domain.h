@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a guest does with the loopback hypervisor: it has pages, grants them to Dom0 and
+ * takes them back, and has event channel ports. For model frontends.
+ */
+#ifndef XEN_LOOPBACK_DOMAIN_H
+#define XEN_LOOPBACK_DOMAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "state.h"
+
+struct domain {
+	uint32_t domid;
+	struct hv_domain *hv;
+	uint8_t used[HV_PAGES];	/* pages in use: everything below only by one thread at a time */
+	uint32_t cursor;
+	uint32_t leaks;		/* grants taken back while the backend still had them mapped */
+};
+
+/* Pages that are one stretch in the guest's memory, and anywhere in its file. */
+struct pages {
+	uint8_t *address;
+	uint32_t count;
+	uint32_t *grefs;
+};
+
+/* An event channel port of the guest, with a queue of its own: one interrupt line. */
+struct line {
+	struct hv_domain *hv;
+	uint32_t port;
+	uint32_t queue;
+	int fd;
+	int peer_fd;
+	uint32_t peer_queue;
+};
+
+int domain_create(struct domain *d, uint32_t domid);
+/** the guest stopped, as after a crash: xenstored and the toolstack come to know it */
+void domain_set_state(struct domain *d, enum hv_domain_state state);
+void domain_destroy(struct domain *d);
+
+int domain_pages_alloc(struct domain *d, struct pages *p, uint32_t count);
+/** end the grants; pages that are still mapped are kept and counted in `leaks`, never reused */
+int domain_pages_free(struct domain *d, struct pages *p);
+void domain_grant(struct domain *d, uint32_t gref, bool readonly);
+void domain_revoke(struct domain *d, uint32_t gref);
+
+int line_open(struct domain *d, struct line *l);
+void line_close(struct line *l);
+/** wait until it is signalled; it stays masked until line_done() */
+void line_wait(struct line *l);
+void line_done(struct line *l);
+/** signal the other end */
+void line_notify(struct line *l);
+/** signal this end: wakes a thread in line_wait() */
+void line_wake(struct line *l);
+
+#endif
