@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <pipewire/log.h>
+#include <spa/utils/result.h>
 
 #include "guest.h"
 #include "line.h"
@@ -247,8 +247,8 @@ static void serve(struct line *line, const uint8_t packet[WIRE_PACKET_SIZE])
 
 	wire_get_request(packet, &req);
 	res = dispatch(line, &req, &hw);
-	pw_log_trace(LINE_FORMAT": request %u operation %u: %d", LINE_ARGS(line),
-			req.id, req.op, res);
+	pw_log_trace(LINE_FORMAT": request %u, operation %u: %s", LINE_ARGS(line),
+			req.id, req.op, spa_strerror(res));
 	if (res < 0 && line->stream)
 		atomic_fetch_add_explicit(&line->stream->counters.refused, 1, memory_order_relaxed);
 

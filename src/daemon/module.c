@@ -34,6 +34,7 @@ static const struct spa_dict_item module_props[] = {
 struct impl {
 	struct pw_impl_module *module;
 	struct spa_hook module_listener;
+	struct spa_hook context_listener;
 
 	struct config config;
 	struct graph graph;
@@ -101,15 +102,28 @@ static void stop(struct impl *impl)
 	if (impl->xenbus == NULL)
 		return;
 	xenbus_free(impl->xenbus);
+	impl->xenbus = NULL;
 	nodes_clear(&impl->nodes);
 	graph_clear(&impl->graph);
 	config_clear(&impl->config);
 }
 
+/* before it takes down the connection, and then the modules */
+static void on_context_destroy(void *data)
+{
+	stop(data);
+}
+
+static const struct pw_context_events context_events = {
+	PW_VERSION_CONTEXT_EVENTS,
+	.destroy = on_context_destroy,
+};
+
 static void on_module_destroy(void *data)
 {
 	struct impl *impl = data;
 
+	spa_hook_remove(&impl->context_listener);
 	spa_hook_remove(&impl->module_listener);
 	stop(impl);
 	xtl_logger_destroy((struct xentoollog_logger *)impl->logger);
@@ -169,6 +183,7 @@ int pipewire__module_init(struct pw_impl_module *module, const char *args)
 	if ((res = start(impl, context, args)) < 0)
 		tell_failure(context, res);
 	pw_impl_module_add_listener(module, &impl->module_listener, &module_events, impl);
+	pw_context_add_listener(context, &impl->context_listener, &context_events, impl);
 	pw_impl_module_update_properties(module, &SPA_DICT_INIT_ARRAY(module_props));
 	return 0;
 }

@@ -38,6 +38,7 @@ struct node {
 	struct spa_hook proxy_listener;
 	struct spa_list ports;
 	uint32_t idle;			/* ticks since it ran */
+	char name[STREAM_NAME_SIZE + 64];	/* node.name, for the log */
 };
 
 struct port {
@@ -51,19 +52,18 @@ struct port {
 /* Properties. */
 
 /* node.name is part of the interface: letters, digits, '-', '_' and '.' only */
-static void set_name(struct pw_properties *props, const struct stream_identity *id)
+static void make_name(struct node *node)
 {
-	char guest[STREAM_NAME_SIZE];
+	const struct stream_identity *id = &node->stream->identity;
 	char *c;
 
-	snprintf(guest, sizeof(guest), "%s", id->guest);
-	for (c = guest; *c; c++) {
+	snprintf(node->name, sizeof(node->name), "xen-snd.%s.%u.%u.%u", id->guest,
+			id->device, id->pcm, id->stream);
+	for (c = node->name; *c; c++) {
 		if (strchr("-_.", *c) == NULL && !(*c >= '0' && *c <= '9') &&
 		    !((*c | 0x20) >= 'a' && (*c | 0x20) <= 'z'))
 			*c = '_';
 	}
-	pw_properties_setf(props, PW_KEY_NODE_NAME, "xen-snd.%s.%u.%u.%u", guest,
-			id->device, id->pcm, id->stream);
 }
 
 static void set_labels(struct pw_properties *props, const struct stream_identity *id)
@@ -156,7 +156,7 @@ static struct pw_properties *make_properties(struct node *node)
 			NULL);
 	if (props == NULL)
 		return NULL;
-	set_name(props, &s->identity);
+	pw_properties_set(props, PW_KEY_NODE_NAME, node->name);
 	set_labels(props, &s->identity);
 	set_identity(props, &s->identity, s->capture);
 	set_geometry(props, &s->iface.geometry);
@@ -174,6 +174,8 @@ static void update_linked(struct node *node)
 
 	spa_list_for_each(port, &node->ports, link)
 		linked = linked && port->linked;
+	if (linked != atomic_load_explicit(&node->stream->linked, memory_order_relaxed))
+		pw_log_debug("%s: %s", node->name, linked ? "linked" : "not linked");
 	atomic_store_explicit(&node->stream->linked, linked, memory_order_relaxed);
 }
 
@@ -268,7 +270,7 @@ static void on_node_destroy(void *data)
 {
 	struct node *node = data;
 
-	pw_log_info("%s: node removed by somebody else", node->stream->identity.guest);
+	pw_log_info("%s: node removed by somebody else: made anew", node->name);
 	spa_hook_remove(&node->impl_listener);
 	drop_ports(node);
 	if (node->proxy) {
@@ -376,8 +378,7 @@ static void node_make(struct node *node)
 		return;
 	}
 	if ((res = load_adapter(node, props)) < 0) {
-		pw_log_error("%s: can't make a node: %s", node->stream->identity.guest,
-				spa_strerror(res));
+		pw_log_error("%s: can't make the node: %s", node->name, spa_strerror(res));
 		node_remove(node);
 		return;
 	}
@@ -386,6 +387,7 @@ static void node_make(struct node *node)
 	pw_impl_node_set_active(node->impl, true);
 	node->idle = 0;
 	export_node(node);
+	pw_log_debug("%s: node made", node->name);
 }
 
 /* it is no more, but the pieces are */
@@ -414,6 +416,7 @@ static struct node *node_new(struct nodes *nodes, struct stream *stream)
 		return NULL;
 	node->nodes = nodes;
 	node->stream = stream_ref(stream);
+	make_name(node);
 	spa_list_init(&node->ports);
 	spa_list_append(&nodes->list, &node->link);
 	stream->node = node;

@@ -17,11 +17,13 @@
 #define SETTLE_CYCLES		2u
 #define SETTLE_NSEC		(100 * SPA_NSEC_PER_MSEC)
 
-/* How long a running stream may see no graph before the clock takes over: at
- * first long enough to be linked, but less than Linux waits in a drain (1.1
- * buffers, 100 ms at least); later three cycles. */
-#define PATIENCE_FIRST_MIN	(90 * SPA_NSEC_PER_MSEC)
+/* How long a running stream may see no graph before the clock takes over. At
+ * first long enough to be linked; but Linux gives up a write or a drain when its
+ * application was not woken for 1.1 buffers (100 ms at least), and it takes more
+ * than a period to wake it. Later three cycles. */
+#define PATIENCE_FIRST_MIN	(30 * SPA_NSEC_PER_MSEC)
 #define PATIENCE_FIRST_MAX	(1000 * SPA_NSEC_PER_MSEC)
+#define PATIENCE_FIRST(buffer)	((buffer) * 3 / 8)
 #define PATIENCE_MIN		(100 * SPA_NSEC_PER_MSEC)
 #define PATIENCE_CYCLES		3u
 
@@ -347,7 +349,7 @@ static uint64_t patience(const struct stream *s)
 	const struct xen_snd_geometry *g = &s->iface.geometry;
 
 	if (!s->fallback.seen)
-		return SPA_CLAMP(g->buffer_frames * SPA_NSEC_PER_SEC / g->rate,
+		return SPA_CLAMP(PATIENCE_FIRST(g->buffer_frames * SPA_NSEC_PER_SEC / g->rate),
 				PATIENCE_FIRST_MIN, PATIENCE_FIRST_MAX);
 	return SPA_MAX(PATIENCE_CYCLES * atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed),
 			PATIENCE_MIN);
