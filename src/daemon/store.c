@@ -11,7 +11,8 @@
 
 #include "store.h"
 
-static int read_value(struct xs_handle *xs, char *value, size_t size, bool cut,
+static SPA_PRINTF_FUNC(5, 0)
+int read_value(struct xs_handle *xs, char *value, size_t size, bool cut,
 		const char *format, va_list args)
 {
 	char path[STORE_PATH_SIZE];

@@ -12,24 +12,27 @@
 
 #include "stream.h"
 
+#define MSEC(n)			((n) * (uint64_t)SPA_NSEC_PER_MSEC)
+
 /* A node that was just linked gets its ports one by one. Wait for all of them,
  * and this long at most, before the first frame is consumed. */
 #define SETTLE_CYCLES		2u
-#define SETTLE_NSEC		(100 * SPA_NSEC_PER_MSEC)
+#define SETTLE_NSEC		MSEC(100)
 
-/* How long a running stream may see no graph before the clock takes over. At
- * first long enough to be linked; but Linux gives up a write or a drain when its
- * application was not woken for 1.1 buffers (100 ms at least), and it takes more
- * than a period to wake it. Later three cycles. */
-#define PATIENCE_FIRST_MIN	(30 * SPA_NSEC_PER_MSEC)
-#define PATIENCE_FIRST_MAX	(1000 * SPA_NSEC_PER_MSEC)
-#define PATIENCE_FIRST(buffer)	((buffer) * 3 / 8)
-#define PATIENCE_MIN		(100 * SPA_NSEC_PER_MSEC)
+/* A Linux guest gives up a write or a drain when its application was not woken for
+ * 1.1 buffers, 100 ms at least, and a period has to pass to wake it. A new stream
+ * waits as long as that allows to be linked, since what the clock consumes is not
+ * heard. Later it waits three cycles. */
+#define GUEST_PATIENCE(buffer)	SPA_MAX((buffer) * 11 / 10, MSEC(100))
+#define MARGIN			MSEC(40)
+#define PATIENCE_FIRST_MIN	MSEC(20)
+#define PATIENCE_FIRST_MAX	MSEC(1000)
+#define PATIENCE_MIN		MSEC(100)
 #define PATIENCE_CYCLES		3u
 
-#define TICK_IDLE		(40 * SPA_NSEC_PER_MSEC)
-#define TICK_MIN		(2 * SPA_NSEC_PER_MSEC)
-#define TICK_MAX		(20 * SPA_NSEC_PER_MSEC)
+#define TICK_IDLE		MSEC(40)
+#define TICK_MIN		MSEC(2)
+#define TICK_MAX		MSEC(20)
 
 /* The gate. Held for a copy of one quantum at most. */
 
@@ -344,15 +347,28 @@ void stream_close(struct stream *s)
 
 /* Guest thread: the fallback clock. */
 
-static uint64_t patience(const struct stream *s)
+static uint64_t to_nsec(const struct stream *s, uint64_t frames)
+{
+	return frames * SPA_NSEC_PER_SEC / s->iface.geometry.rate;
+}
+
+static uint64_t first_patience(const struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
+	uint64_t most = GUEST_PATIENCE(to_nsec(s, g->buffer_frames));
+	uint64_t needed = to_nsec(s, g->period_frames) + MARGIN;
 
-	if (!s->fallback.seen)
-		return SPA_CLAMP(PATIENCE_FIRST(g->buffer_frames * SPA_NSEC_PER_SEC / g->rate),
-				PATIENCE_FIRST_MIN, PATIENCE_FIRST_MAX);
-	return SPA_MAX(PATIENCE_CYCLES * atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed),
-			PATIENCE_MIN);
+	if (most < needed + PATIENCE_FIRST_MIN)
+		return PATIENCE_FIRST_MIN;
+	return SPA_MIN(most - needed, PATIENCE_FIRST_MAX);
+}
+
+static uint64_t patience(const struct stream *s)
+{
+	uint64_t cycle = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
+
+	return s->fallback.seen ? SPA_MAX(PATIENCE_CYCLES * cycle, PATIENCE_MIN) :
+		first_patience(s);
 }
 
 /* Silence from the graph that is not there. */
@@ -388,7 +404,7 @@ static uint64_t fallback_interval(const struct stream *s)
 	const struct xen_snd_geometry *g = &s->iface.geometry;
 	uint32_t frames = g->period_frames ? g->period_frames / 2 : g->buffer_frames / 4;
 
-	return SPA_CLAMP(frames * SPA_NSEC_PER_SEC / g->rate, TICK_MIN, TICK_MAX);
+	return SPA_CLAMP(to_nsec(s, frames), TICK_MIN, TICK_MAX);
 }
 
 uint64_t stream_tick(struct stream *s, uint64_t now)
