@@ -157,6 +157,9 @@ static struct pw_properties *make_properties(struct node *node)
 	if (props == NULL)
 		return NULL;
 	pw_properties_set(props, PW_KEY_NODE_NAME, node->name);
+	/* what WirePlumber keeps a stream's volume and target under */
+	pw_properties_set(props, PW_KEY_APP_ID, node->name);
+	pw_properties_set(props, PW_KEY_APP_NAME, s->identity.guest);
 	set_labels(props, &s->identity);
 	set_identity(props, &s->identity, s->capture);
 	set_geometry(props, &s->iface.geometry);
@@ -286,7 +289,7 @@ static const struct pw_impl_node_events node_events = {
 	.port_added = on_port_added,
 };
 
-static void on_proxy_gone(void *data)
+static void on_proxy_destroy(void *data)
 {
 	struct node *node = data;
 
@@ -294,10 +297,19 @@ static void on_proxy_gone(void *data)
 	node->proxy = NULL;
 }
 
+/* PipeWire has removed it: so does the next tick, with the node */
+static void on_proxy_removed(void *data)
+{
+	struct node *node = data;
+
+	pw_log_info("%s: node removed by somebody else: made anew", node->name);
+	pw_proxy_destroy(node->proxy);
+}
+
 static const struct pw_proxy_events proxy_events = {
 	PW_VERSION_PROXY_EVENTS,
-	.destroy = on_proxy_gone,
-	.removed = on_proxy_gone,
+	.destroy = on_proxy_destroy,
+	.removed = on_proxy_removed,
 };
 
 static int load_handle(struct node *node)

@@ -1,7 +1,7 @@
 /* pipewire-xen-snd */
 /* SPDX-License-Identifier: MIT */
 
-/* The plugin's log topic, "spa.xen-snd", and what PipeWire's versions call it. */
+/* The plugin's log topic: PIPEWIRE_DEBUG="spa.xen-snd:4" shows its debug lines. */
 
 #ifndef XEN_SND_PLUGIN_LOG_H
 #define XEN_SND_PLUGIN_LOG_H

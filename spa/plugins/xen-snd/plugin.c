@@ -7,15 +7,11 @@
 
 #include <spa/support/plugin.h>
 
+#include "compat.h"
 #include "log.h"
 #include "pcm.h"
 
-struct spa_log_topic xen_snd_plugin_log_topic = SPA_LOG_TOPIC(0, "spa.xen-snd");
-
-#ifdef SPA_LOG_TOPIC_ENUM_DEFINE_REGISTERED
-/* from PipeWire 1.2 on topics are found by enumeration */
-SPA_LOG_TOPIC_ENUM_DEFINE_REGISTERED;
-#endif
+XEN_SND_LOG_TOPIC_DEFINE(xen_snd_plugin_log_topic, "spa.xen-snd");
 
 SPA_EXPORT
 int spa_handle_factory_enum(const struct spa_handle_factory **factory, uint32_t *index)
