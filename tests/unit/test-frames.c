@@ -1,0 +1,135 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* Copying frames: what a guest writes is not all sound. */
+
+#include <endian.h>
+#include <math.h>
+
+#include <spa/param/audio/raw.h>
+
+#include "frames.h"
+#include "test.h"
+
+#define N	9
+
+static const float floats[N] = {
+	0.0f, -1.0f, NAN, 0.5f, INFINITY, -INFINITY, 1e-40f, -NAN, 3.4e38f,
+};
+static const float clean_floats[N] = {
+	0.0f, -1.0f, 0.0f, 0.5f, 0.0f, 0.0f, 1e-40f, 0.0f, 3.4e38f,
+};
+
+static uint32_t bits_32(float value, bool big)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return big ? htobe32(bits) : htole32(bits);
+}
+
+static uint64_t bits_64(double value, bool big)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return big ? htobe64(bits) : htole64(bits);
+}
+
+static void scrubs_32(uint32_t format, bool big)
+{
+	uint32_t from[N], wanted[N], to[N + 1];
+	int i;
+
+	for (i = 0; i < N; i++) {
+		from[i] = bits_32(floats[i], big);
+		wanted[i] = bits_32(clean_floats[i], big);
+	}
+	to[N] = 0x5a5a5a5a;
+	frames_copy(format, to, from, sizeof(from));
+	check_mem(to, wanted, sizeof(wanted));
+	check_eq(to[N], 0x5a5a5a5a);
+}
+
+static void scrubs_64(uint32_t format, bool big)
+{
+	uint64_t from[N], wanted[N], to[N + 1];
+	int i;
+
+	for (i = 0; i < N; i++) {
+		from[i] = bits_64(floats[i], big);
+		wanted[i] = bits_64(clean_floats[i], big);
+	}
+	to[N] = UINT64_C(0x5a5a5a5a5a5a5a5a);
+	frames_copy(format, to, from, sizeof(from));
+	check_mem(to, wanted, sizeof(wanted));
+	check_eq(to[N], UINT64_C(0x5a5a5a5a5a5a5a5a));
+}
+
+TEST(floats_that_are_not_finite_become_zero)
+{
+	scrubs_32(SPA_AUDIO_FORMAT_F32_LE, false);
+	scrubs_32(SPA_AUDIO_FORMAT_F32_BE, true);
+}
+
+TEST(doubles_that_are_not_finite_become_zero)
+{
+	scrubs_64(SPA_AUDIO_FORMAT_F64_LE, false);
+	scrubs_64(SPA_AUDIO_FORMAT_F64_BE, true);
+}
+
+/* The octets of a NaN mean something else in them. */
+TEST(integers_are_copied_as_they_are)
+{
+	static const uint32_t formats[] = {
+		SPA_AUDIO_FORMAT_S8, SPA_AUDIO_FORMAT_U8,
+		SPA_AUDIO_FORMAT_S16_LE, SPA_AUDIO_FORMAT_S16_BE,
+		SPA_AUDIO_FORMAT_S24_32_LE, SPA_AUDIO_FORMAT_S24_32_BE,
+		SPA_AUDIO_FORMAT_S32_LE, SPA_AUDIO_FORMAT_S32_BE,
+		SPA_AUDIO_FORMAT_ULAW, SPA_AUDIO_FORMAT_ALAW,
+	};
+	uint8_t from[64], to[65];
+	size_t i;
+
+	memset(from, 0xff, sizeof(from));
+	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		memset(to, 0, sizeof(to));
+		frames_copy(formats[i], to, from, sizeof(from));
+		check_mem(to, from, sizeof(from));
+		check_eq(to[64], 0);
+	}
+}
+
+static void silence_is(uint32_t format, uint8_t octet)
+{
+	uint8_t wanted[32], to[33];
+
+	memset(wanted, octet, sizeof(wanted));
+	memset(to, 0x5a, sizeof(to));
+	frames_silence(format, to, sizeof(wanted));
+	check_mem(to, wanted, sizeof(wanted));
+	check_eq(to[32], 0x5a);
+}
+
+TEST(silence_is_what_each_format_takes_for_it)
+{
+	silence_is(SPA_AUDIO_FORMAT_S8, 0);
+	silence_is(SPA_AUDIO_FORMAT_U8, 0x80);
+	silence_is(SPA_AUDIO_FORMAT_S16_LE, 0);
+	silence_is(SPA_AUDIO_FORMAT_S16_BE, 0);
+	silence_is(SPA_AUDIO_FORMAT_S24_32_LE, 0);
+	silence_is(SPA_AUDIO_FORMAT_S32_BE, 0);
+	silence_is(SPA_AUDIO_FORMAT_F32_LE, 0);
+	silence_is(SPA_AUDIO_FORMAT_F64_BE, 0);
+	silence_is(SPA_AUDIO_FORMAT_ULAW, 0xff);
+	silence_is(SPA_AUDIO_FORMAT_ALAW, 0xd5);
+}
+
+TEST(nothing_is_copied_when_there_is_nothing)
+{
+	uint32_t to = 0x5a5a5a5a;
+
+	frames_copy(SPA_AUDIO_FORMAT_F32_LE, &to, NULL, 0);
+	frames_silence(SPA_AUDIO_FORMAT_F32_LE, &to, 0);
+	check_eq(to, 0x5a5a5a5a);
+}
