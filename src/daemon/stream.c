@@ -20,14 +20,13 @@
 #define SETTLE_NSEC		MSEC(100)
 
 /* A Linux guest gives up a write or a drain when its application was not woken for
- * 1.1 buffers, 100 ms at least, and a period has to pass to wake it. A new stream
- * waits as long as that allows to be linked, since what the clock consumes is not
- * heard. Later it waits three cycles. */
+ * 1.1 buffers, 100 ms at least, and a period has to pass to wake it. Wait for the
+ * graph as long as that allows, a few cycles at least, before the clock takes over:
+ * what the clock consumes is not heard. */
 #define GUEST_PATIENCE(buffer)	SPA_MAX((buffer) * 11 / 10, MSEC(100))
 #define MARGIN			MSEC(40)
-#define PATIENCE_FIRST_MIN	MSEC(20)
-#define PATIENCE_FIRST_MAX	MSEC(1000)
-#define PATIENCE_MIN		MSEC(100)
+#define PATIENCE_MIN		MSEC(20)
+#define PATIENCE_MAX		MSEC(1000)
 #define PATIENCE_CYCLES		3u
 
 #define TICK_IDLE		MSEC(40)
@@ -352,23 +351,15 @@ static uint64_t to_nsec(const struct stream *s, uint64_t frames)
 	return frames * SPA_NSEC_PER_SEC / s->iface.geometry.rate;
 }
 
-static uint64_t first_patience(const struct stream *s)
+static uint64_t patience(const struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
+	uint64_t cycle = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
+	uint64_t least = SPA_MAX(PATIENCE_CYCLES * cycle, PATIENCE_MIN);
 	uint64_t most = GUEST_PATIENCE(to_nsec(s, g->buffer_frames));
 	uint64_t needed = to_nsec(s, g->period_frames) + MARGIN;
 
-	if (most < needed + PATIENCE_FIRST_MIN)
-		return PATIENCE_FIRST_MIN;
-	return SPA_MIN(most - needed, PATIENCE_FIRST_MAX);
-}
-
-static uint64_t patience(const struct stream *s)
-{
-	uint64_t cycle = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
-
-	return s->fallback.seen ? SPA_MAX(PATIENCE_CYCLES * cycle, PATIENCE_MIN) :
-		first_patience(s);
+	return SPA_CLAMP(most > needed ? most - needed : 0, least, PATIENCE_MAX);
 }
 
 /* Silence from the graph that is not there. */
@@ -413,7 +404,6 @@ uint64_t stream_tick(struct stream *s, uint64_t now)
 	bool fallback = atomic_load_explicit(&s->counters.fallback, memory_order_relaxed);
 
 	if (cycles != s->fallback.cycles || s->fallback.since == 0) {
-		s->fallback.seen |= cycles != s->fallback.cycles;
 		s->fallback.cycles = cycles;
 		s->fallback.since = now;
 		atomic_store(&s->counters.fallback, false);
