@@ -1,0 +1,1014 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* A stream between a model of Linux and a graph that is stepped by hand. The
+ * event channel is a counter, time is what the test says. */
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <spa/utils/defs.h>
+
+#include "linux-frontend.h"
+#include "stream.h"
+#include "test.h"
+
+#define RATE		48000u
+#define FRAME_SIZE	4u
+#define MSEC		UINT64_C(1000000)
+#define SEC		UINT64_C(1000000000)
+#define NOW		(5 * SEC)	/* when each test begins */
+
+static struct {
+	struct stream *stream;
+	struct stream_events events;
+	struct stream_watcher watcher;
+	unsigned int changes;		/* that the watcher was told of */
+	unsigned int notified;		/* of the event channel */
+
+	struct linux_frontend guest;
+	uint32_t *ring;			/* the guest's, a number in each frame */
+	uint64_t app;			/* frames written or read, since START */
+	uint64_t origin;		/* position at START */
+	uint32_t number;		/* of the next frame written, or expected */
+
+	uint64_t heard;			/* frames of the guest's that went into the graph */
+	uint64_t silent;		/* frames of silence after the first of these */
+} t;
+
+static uint8_t page[WIRE_PAGE_SIZE] __attribute__((aligned(WIRE_PAGE_SIZE)));
+
+/* in the place of libxenevtchn's */
+int xenevtchn_notify(xenevtchn_handle *handle, evtchn_port_t port)
+{
+	check(handle == t.events.handle);
+	check_eq(port, 77);
+	t.notified++;
+	return 0;
+}
+
+static void on_changed(struct stream_watcher *watcher, struct stream *stream)
+{
+	check(watcher == &t.watcher);
+	t.changes++;
+}
+
+static void open_stream(uint32_t buffer, uint32_t period, bool capture)
+{
+	static const struct stream_identity identity = { .guest = "test", .domid = 3 };
+	struct xen_snd_geometry geometry = {
+		.format = SPA_AUDIO_FORMAT_S16_LE,
+		.rate = RATE,
+		.channels = 2,
+		.position = { SPA_AUDIO_CHANNEL_FL, SPA_AUDIO_CHANNEL_FR },
+		.frame_size = FRAME_SIZE,
+		.buffer_frames = buffer,
+		.period_frames = period,
+	};
+
+	t.events.handle = (xenevtchn_handle *)&t;
+	t.events.port = 77;
+	t.watcher.changed = on_changed;
+	linux_init(&t.guest, LINUX_OLDER, page);
+	event_page_init(&t.events.page, page);
+	linux_set_geometry(&t.guest, buffer, period, FRAME_SIZE);
+	t.ring = calloc(buffer, FRAME_SIZE);
+	t.number = 1;
+	t.stream = stream_open(&identity, &geometry, capture, t.ring, &t.events, &t.watcher);
+	check(t.stream != NULL);
+}
+
+/* its node has links, and the graph has run since */
+static void link_node(void)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	int i;
+
+	atomic_store(&t.stream->linked, true);
+	for (i = 0; i < 10; i++)
+		check_eq(xen_snd_stream_acquire(&t.stream->iface, 0, MSEC, spans), -EAGAIN);
+}
+
+static void close_stream(void)
+{
+	stream_close(t.stream);
+	stream_unref(t.stream);
+	free(t.ring);
+	memset(&t, 0, sizeof(t));
+}
+
+static uint32_t buffer_frames(void)
+{
+	return t.guest.buffer;
+}
+
+static uint64_t position(void)
+{
+	return atomic_load(&t.stream->counters.position);
+}
+
+/* The guest's application: fills the ring, or empties it, as far as its pointer allows. */
+
+static void app_write_frames(uint64_t n)
+{
+	uint32_t at, run, i;
+
+	while (n > 0) {
+		at = t.app % buffer_frames();
+		run = SPA_MIN(n, buffer_frames() - at);
+		for (i = 0; i < run; i++)
+			t.ring[at + i] = t.number++;
+		stream_write(t.stream, at, run);
+		t.app += run;
+		n -= run;
+	}
+}
+
+static void app_read_frames(uint64_t n)
+{
+	for (; n > 0; n--, t.app++)
+		check_eq(t.ring[t.app % buffer_frames()], t.number++);
+}
+
+static void app_turn(void)
+{
+	uint64_t now = t.guest.told - t.origin;
+
+	if (t.stream->capture) {
+		check(now - t.app < buffer_frames());
+		app_read_frames(now - t.app);
+	} else {
+		check(t.app > now || t.app == 0);
+		app_write_frames(now + buffer_frames() - t.app);
+	}
+}
+
+static void interrupt(void)
+{
+	uint64_t wakes = t.guest.wakes;
+
+	linux_interrupt(&t.guest);
+	if (t.guest.wakes > wakes)
+		app_turn();
+}
+
+static void start(void)
+{
+	linux_interrupt(&t.guest);
+	t.origin = t.guest.told;
+	t.app = 0;
+	if (!t.stream->capture)
+		app_write_frames(buffer_frames());
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_START), 0);
+}
+
+static void stop(void)
+{
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_STOP), 0);
+	linux_interrupt(&t.guest);
+}
+
+/* The graph. */
+
+static uint32_t spanned(const struct xen_snd_span *spans, int n)
+{
+	uint32_t frames = 0;
+
+	while (n > 0)
+		frames += spans[--n].frames;
+	return frames;
+}
+
+/* every frame of the guest's once and in order, with silence between if need be */
+static void hear(const struct xen_snd_span *span, uint64_t *expected)
+{
+	const uint32_t *frames = span->data;
+	uint32_t i;
+
+	for (i = 0; i < span->frames; i++) {
+		if (frames == NULL || frames[i] == 0) {
+			t.silent += t.heard > 0;
+			continue;
+		}
+		check_eq(frames[i], ++*expected);
+		t.heard++;
+	}
+}
+
+static int acquire(uint32_t quantum, struct xen_snd_span *spans)
+{
+	return xen_snd_stream_acquire(&t.stream->iface, quantum, quantum * SEC / RATE, spans);
+}
+
+static void release(uint32_t frames)
+{
+	xen_snd_stream_release(&t.stream->iface, frames);
+}
+
+static void play_cycle(uint32_t quantum)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	uint64_t expected = t.heard;
+	int i, n = acquire(quantum, spans);
+
+	check(n >= 0 && n <= XEN_SND_MAX_SPANS);
+	check_eq(spanned(spans, n), quantum);
+	for (i = 0; i < n; i++)
+		hear(&spans[i], &expected);
+	release(quantum);
+}
+
+/* whatever is in it */
+static void skip_cycle(uint32_t quantum)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+
+	check(acquire(quantum, spans) > 0);
+	release(quantum);
+}
+
+static void record_cycle(uint32_t quantum, uint32_t *number)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	int i, n = acquire(quantum, spans);
+	uint32_t k;
+
+	check(n >= 0 && n <= XEN_SND_MAX_SPANS);
+	check_eq(spanned(spans, n), quantum);
+	for (i = 0; i < n; i++) {
+		for (k = 0; k < spans[i].frames; k++)
+			((uint32_t *)spans[i].data)[k] = ++*number;
+	}
+	release(quantum);
+}
+
+/* Playback. */
+
+static void plays_gapless(uint32_t buffer, uint32_t period, uint32_t quantum)
+{
+	uint32_t i;
+
+	open_stream(buffer, period, false);
+	link_node();
+	start();
+	for (i = 0; i < 500; i++) {
+		play_cycle(quantum);
+		interrupt();
+		check_eq(t.guest.told, position());
+	}
+	check_eq(t.silent, 0);
+	check_eq(t.heard, 500 * (uint64_t)quantum);
+	check_eq(atomic_load(&t.stream->counters.underruns), 0);
+	close_stream();
+}
+
+TEST(playback_is_gapless_whatever_the_quantum)
+{
+	uint32_t quantum;
+
+	for (quantum = 1; quantum <= 240; quantum += 7)
+		plays_gapless(480, 240, quantum);
+	plays_gapless(480, 240, 120);
+	plays_gapless(480, 240, 180);
+}
+
+/* The ring slips by a frame against the graph here: held back, and delivered. */
+TEST(playback_is_gapless_with_a_period_a_cycle)
+{
+	plays_gapless(480, 240, 240);
+	plays_gapless(1000, 500, 500);
+	plays_gapless(9602, 4801, 4801);
+}
+
+TEST(playback_is_gapless_in_a_ring_that_is_no_multiple_of_anything)
+{
+	plays_gapless(1009, 211, 64);
+	plays_gapless(4799, 480, 1024);
+}
+
+TEST(a_cycle_of_changing_size_is_gapless)
+{
+	static const uint32_t quanta[] = { 240, 64, 1, 240, 239, 32, 17, 240, 240, 3 };
+	uint32_t i;
+
+	open_stream(480, 240, false);
+	link_node();
+	start();
+	for (i = 0; i < 5000; i++) {
+		play_cycle(quanta[i % SPA_N_ELEMENTS(quanta)]);
+		interrupt();
+	}
+	check_eq(t.silent, 0);
+	check(t.heard > 500000);
+	close_stream();
+}
+
+TEST(the_held_frame_is_the_graphs_first)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+
+	open_stream(480, 240, false);
+	link_node();
+	start();
+	play_cycle(240);
+	check_eq(position(), 241);
+	check(acquire(240, spans) >= 2);
+	check_eq(spans[0].frames, 1);
+	check(spans[0].data < (void *)t.ring || spans[0].data >= (void *)(t.ring + 480));
+	check_eq(*(uint32_t *)spans[0].data, 241);
+	release(240);
+	close_stream();
+}
+
+TEST(the_ring_wraps_into_two_spans)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+
+	open_stream(1000, 0, false);
+	link_node();
+	start();
+	play_cycle(600);
+	app_write_frames(600);
+	check_eq(acquire(600, spans), 2);
+	check(spans[0].data == t.ring + 600);
+	check_eq(spans[0].frames, 400);
+	check(spans[1].data == t.ring);
+	check_eq(spans[1].frames, 200);
+	release(600);
+	close_stream();
+}
+
+TEST(no_more_than_the_ring_is_given_at_once)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	int n;
+
+	open_stream(1000, 100, false);
+	link_node();
+	start();
+	n = acquire(100000, spans);
+	check(n > 0);
+	check_eq(spanned(spans, n), 1000);
+	release(1000);
+	check_eq(position(), 1000);
+	close_stream();
+}
+
+TEST(a_release_of_nothing_moves_nothing)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+
+	open_stream(1000, 100, false);
+	link_node();
+	start();
+	check_eq(acquire(0, spans), 0);
+	release(0);
+	check_eq(position(), 0);
+	check_eq(t.notified, 0);
+	close_stream();
+}
+
+/* Underruns. */
+
+TEST(a_ring_that_ran_dry_gives_silence_and_goes_on)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+
+	open_stream(1000, 100, false);
+	link_node();
+	start();
+	play_cycle(900);
+	check_eq(acquire(300, spans), 2);
+	check_eq(spans[0].frames, 100);
+	check(spans[0].data != NULL);
+	check_eq(spans[1].frames, 200);
+	check(spans[1].data == NULL);
+	release(300);
+	check_eq(position(), 1200);
+	check_eq(acquire(300, spans), 1);
+	check(spans[0].data == NULL);
+	release(300);
+	check_eq(position(), 1500);
+	close_stream();
+}
+
+TEST(an_underrun_is_one_if_the_guest_goes_on)
+{
+	open_stream(1000, 100, false);
+	link_node();
+	start();
+	skip_cycle(1000);
+	skip_cycle(100);
+	skip_cycle(100);
+	check_eq(atomic_load(&t.stream->counters.underruns), 0);
+	app_write_frames(1000);
+	skip_cycle(100);
+	check_eq(atomic_load(&t.stream->counters.underruns), 1);
+	skip_cycle(100);
+	check_eq(atomic_load(&t.stream->counters.underruns), 1);
+	close_stream();
+}
+
+TEST(the_end_of_all_sound_is_no_underrun)
+{
+	open_stream(1000, 100, false);
+	link_node();
+	start();
+	play_cycle(1000);
+	play_cycle(100);
+	stop();
+	check_eq(atomic_load(&t.stream->counters.underruns), 0);
+	close_stream();
+}
+
+/* What the guest has rewritten before the graph took it is what is heard. */
+TEST(a_rewind_is_heard)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+
+	open_stream(1000, 100, false);
+	link_node();
+	start();
+	play_cycle(100);
+	t.ring[300] = 0xabcdef;
+	stream_write(t.stream, 300, 1);
+	check_eq(acquire(900, spans), 1);
+	check_eq(((uint32_t *)spans[0].data)[200], 0xabcdef);
+	release(900);
+	close_stream();
+}
+
+/* Capture. */
+
+static void records_gapless(uint32_t buffer, uint32_t period, uint32_t quantum)
+{
+	uint32_t i, number = 0;
+
+	open_stream(buffer, period, true);
+	link_node();
+	start();
+	for (i = 0; i < 500; i++) {
+		record_cycle(quantum, &number);
+		interrupt();
+		check(position() == number || position() == number - 1);
+	}
+	check(t.number > 499 * quantum - 2 * period);
+	close_stream();
+}
+
+TEST(capture_is_gapless_whatever_the_quantum)
+{
+	uint32_t quantum;
+
+	for (quantum = 1; quantum <= 240; quantum += 7)
+		records_gapless(480, 240, quantum);
+	records_gapless(480, 240, 120);
+	records_gapless(480, 240, 180);
+}
+
+TEST(capture_is_gapless_with_a_period_a_cycle)
+{
+	records_gapless(480, 240, 240);
+	records_gapless(1000, 500, 500);
+}
+
+TEST(capture_never_gives_a_span_without_memory)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	int i, n;
+
+	open_stream(1000, 100, true);
+	link_node();
+	start();
+	while (position() < 10000) {
+		n = acquire(300, spans);
+		for (i = 0; i < n; i++)
+			check(spans[i].data != NULL);
+		release(300);
+	}
+	close_stream();
+}
+
+/* Triggers. */
+
+static bool is_served(void)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	int n = acquire(10, spans);
+
+	if (n >= 0)
+		release(10);
+	else
+		check_eq(n, -EAGAIN);
+	return n >= 0;
+}
+
+TEST(the_graph_is_served_from_start_to_stop)
+{
+	open_stream(1000, 100, false);
+	link_node();
+	check(!is_served());
+	start();
+	check(is_served());
+	stop();
+	check(!is_served());
+	start();
+	check(is_served());
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_PAUSE), 0);
+	check(!is_served());
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_RESUME), 0);
+	check(is_served());
+	close_stream();
+}
+
+TEST(no_event_is_posted_outside_start_and_stop)
+{
+	open_stream(1000, 100, false);
+	link_node();
+	is_served();
+	check_eq(t.notified, 0);
+	start();
+	check_eq(t.notified, 0);
+	play_cycle(300);
+	check_eq(t.notified, 1);
+	stop();
+	check_eq(t.notified, 2);
+	is_served();
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_STOP), 0);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_RESUME), 0);
+	is_served();
+	check_eq(t.notified, 2);
+	check_eq(atomic_load(&t.stream->counters.events), 2);
+	close_stream();
+}
+
+TEST(a_cycle_posts_one_event)
+{
+	uint32_t i;
+
+	open_stream(1000, 100, false);
+	link_node();
+	start();
+	for (i = 1; i <= 20; i++) {
+		play_cycle(30);
+		interrupt();
+		check_eq(t.notified, i);
+		check_eq(t.guest.accepted, i);
+		check_eq(t.guest.told, 30 * i);
+	}
+	close_stream();
+}
+
+TEST(a_stream_without_periods_gets_no_events)
+{
+	uint32_t i;
+
+	open_stream(1000, 0, false);
+	link_node();
+	start();
+	for (i = 0; i < 100; i++)
+		play_cycle(100);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_STOP), 0);
+	check_eq(t.notified, 0);
+	check_eq(position(), 10000);
+	close_stream();
+}
+
+TEST(stop_aligns_before_it_is_answered)
+{
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	play_cycle(700);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_STOP), 0);
+	linux_interrupt(&t.guest);
+	check_eq(t.guest.told, 4800);
+	check_eq(t.guest.hw_ptr, 0);
+	close_stream();
+}
+
+TEST(what_was_left_at_stop_is_not_heard_after_the_next_start)
+{
+	uint32_t round, i;
+
+	open_stream(960, 480, false);
+	link_node();
+	for (round = 0; round < 20; round++) {
+		t.number = 1;
+		t.heard = t.silent = 0;
+		start();
+		for (i = 0; i <= round; i++) {
+			play_cycle(480);
+			interrupt();
+		}
+		check_eq(t.silent, 0);
+		stop();
+	}
+	close_stream();
+}
+
+/* A guest that was suspended forgot where it was, and says START without STOP. */
+TEST(start_after_pause_aligns)
+{
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	play_cycle(700);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_PAUSE), 0);
+	check_eq(position(), 700);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_START), 0);
+	check_eq(position(), 4800);
+	close_stream();
+}
+
+TEST(resume_after_pause_goes_on_where_it_was)
+{
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	play_cycle(700);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_PAUSE), 0);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_RESUME), 0);
+	play_cycle(700);
+	check_eq(position(), 1400);
+	check_eq(t.silent, 0);
+	close_stream();
+}
+
+TEST(a_trigger_that_is_none_is_refused)
+{
+	open_stream(4800, 480, false);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_RESUME + 1), -EINVAL);
+	check_eq(stream_trigger(t.stream, UINT32_MAX), -EINVAL);
+	check_eq(t.changes, 0);
+	check_eq(atomic_load(&t.stream->state), STREAM_PREPARED);
+	close_stream();
+}
+
+TEST(the_watcher_is_told_of_every_change_and_nothing_else)
+{
+	static const uint32_t triggers[] = {
+		WIRE_TRIGGER_START, WIRE_TRIGGER_START, WIRE_TRIGGER_PAUSE, WIRE_TRIGGER_PAUSE,
+		WIRE_TRIGGER_RESUME, WIRE_TRIGGER_STOP, WIRE_TRIGGER_STOP, WIRE_TRIGGER_PAUSE,
+	};
+	static const unsigned int changes[] = { 1, 1, 2, 2, 3, 4, 4, 4 };
+	size_t i;
+
+	open_stream(4800, 480, false);
+	for (i = 0; i < SPA_N_ELEMENTS(triggers); i++) {
+		check_eq(stream_trigger(t.stream, triggers[i]), 0);
+		check_eq(t.changes, changes[i]);
+	}
+	stream_close(t.stream);
+	check_eq(t.changes, 5);
+	stream_unref(t.stream);
+	free(t.ring);
+}
+
+/* Events. */
+
+TEST(a_guest_that_does_not_read_events_gets_the_last_one_when_it_does)
+{
+	uint32_t i;
+
+	open_stream(1000, 100, false);
+	link_node();
+	start();
+	for (i = 0; i < 100; i++)
+		play_cycle(10);
+	check_eq(atomic_load(&t.stream->counters.events), 31);
+	check_eq(atomic_load(&t.stream->counters.coalesced), 69);
+	check_eq(t.notified, 31);
+	linux_interrupt(&t.guest);
+	check_eq(t.guest.told, 310);
+	play_cycle(10);
+	linux_interrupt(&t.guest);
+	check_eq(t.guest.told, 1010);
+	close_stream();
+}
+
+TEST(a_reopened_stream_counts_from_zero)
+{
+	uint8_t again;
+
+	open_stream(1000, 100, false);
+	link_node();
+	start();
+	play_cycle(300);
+	interrupt();
+	stream_close(t.stream);
+	stream_unref(t.stream);
+	linux_free(&t.guest);
+	free(t.ring);
+
+	for (again = 0; again < 5; again++) {
+		linux_set_geometry(&t.guest, 1000, 100, FRAME_SIZE);
+		t.ring = calloc(1000, FRAME_SIZE);
+		t.number = 1;
+		t.heard = 0;
+		t.stream = stream_open(&(struct stream_identity) { .domid = 3 },
+				&(struct xen_snd_geometry) { .rate = RATE,
+					.frame_size = FRAME_SIZE, .buffer_frames = 1000,
+					.period_frames = 100 },
+				false, t.ring, &t.events, &t.watcher);
+		link_node();
+		start();
+		play_cycle(150);
+		interrupt();
+		check_eq(t.guest.told, 150);
+		stream_close(t.stream);
+		stream_unref(t.stream);
+		linux_free(&t.guest);
+		free(t.ring);
+	}
+}
+
+/* A node gets its links one by one. */
+
+TEST(no_frame_is_consumed_before_all_ports_are_linked)
+{
+	uint32_t i;
+
+	open_stream(4800, 480, false);
+	start();
+	for (i = 0; i < 3; i++)
+		check(!is_served());
+	check_eq(position(), 0);
+	atomic_store(&t.stream->linked, true);
+	for (i = 0; i < 10 && !is_served(); i++);
+	check(i < 10);
+	close_stream();
+}
+
+TEST(a_stream_with_a_port_that_is_never_linked_plays_all_the_same)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	uint32_t cycles = 0;
+
+	open_stream(4800, 480, false);
+	start();
+	while (acquire(480, spans) < 0)
+		check(++cycles < 20);
+	release(480);
+	check_eq(position(), 480);
+	close_stream();
+}
+
+/* Closing. */
+
+static void *close_in_thread(void *data)
+{
+	stream_close(t.stream);
+	atomic_store((atomic_bool *)data, true);
+	return NULL;
+}
+
+TEST(closing_waits_for_the_cycle_that_is_under_way)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	atomic_bool closed = false;
+	pthread_t thread;
+
+	open_stream(1000, 100, false);
+	link_node();
+	start();
+	check_eq(acquire(100, spans), 1);
+	check_eq(pthread_create(&thread, NULL, close_in_thread, &closed), 0);
+	usleep(50000);
+	check(!atomic_load(&closed));
+	check_eq(((uint32_t *)spans[0].data)[99], 100);
+	release(100);
+	pthread_join(thread, NULL);
+	check(atomic_load(&closed));
+	check_eq(acquire(100, spans), -EAGAIN);
+	stream_unref(t.stream);
+	free(t.ring);
+}
+
+TEST(a_closed_stream_touches_neither_pages_nor_events)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	struct stream *node;
+	uint32_t i;
+
+	open_stream(1000, 100, false);
+	link_node();
+	start();
+	node = stream_ref(t.stream);
+	stream_close(t.stream);
+	stream_unref(t.stream);
+	free(t.ring);
+	t.notified = 0;
+	for (i = 0; i < 10; i++)
+		check_eq(xen_snd_stream_acquire(&node->iface, 100, MSEC, spans), -EAGAIN);
+	check_eq(t.notified, 0);
+	check_eq(atomic_load(&node->state), STREAM_CLOSED);
+	stream_unref(node);
+}
+
+static void *trigger_in_thread(void *data)
+{
+	uint32_t i;
+
+	for (i = 0; i < 2000; i++) {
+		stream_trigger(t.stream, i % 2 ? WIRE_TRIGGER_STOP : WIRE_TRIGGER_START);
+		stream_write(t.stream, i % 1000, 1);
+	}
+	return close_in_thread(data);
+}
+
+/* For the thread sanitizer too. */
+TEST(graph_and_guest_may_meet_at_any_time)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	atomic_bool closed = false;
+	uint64_t last = 0, now;
+	pthread_t thread;
+	int n;
+
+	open_stream(1000, 100, false);
+	link_node();
+	check_eq(pthread_create(&thread, NULL, trigger_in_thread, &closed), 0);
+	while (!atomic_load(&closed)) {
+		if ((n = acquire(100, spans)) < 0)
+			continue;
+		check_eq(spanned(spans, n), 100);
+		release(100);
+		now = position();
+		check(now >= last);
+		last = now;
+	}
+	pthread_join(thread, NULL);
+	stream_unref(t.stream);
+	free(t.ring);
+}
+
+/* The fallback clock: `now` is when the stream was started. */
+
+static uint64_t run_clock(uint64_t now, uint64_t until)
+{
+	uint64_t wait;
+
+	while (now < until) {
+		wait = stream_tick(t.stream, now);
+		check(wait >= MSEC && wait <= 1000 * MSEC);
+		linux_interrupt(&t.guest);
+		now += wait;
+	}
+	return now;
+}
+
+/* when the guest's application was woken first, after START */
+static uint64_t first_wake(uint64_t now)
+{
+	uint64_t wait = 0;
+
+	for (; t.guest.wakes == 0; now += wait) {
+		check(now < NOW + 5 * SEC);
+		wait = stream_tick(t.stream, now);
+		linux_interrupt(&t.guest);
+	}
+	return now - wait - NOW;
+}
+
+/* A guest waits for a tenth more than its buffer, 100 ms at least, then its drain
+ * or write fails. */
+static void wakes_in_time(uint32_t buffer, uint32_t period, bool capture)
+{
+	uint64_t limit = SPA_MAX(buffer * SEC / RATE * 11 / 10, 100 * MSEC), woken;
+
+	open_stream(buffer, period, capture);
+	start();
+	woken = first_wake(NOW);
+	if (woken > limit)
+		test_fail(__FILE__, __LINE__, "buffer %u, period %u: woken after %"PRIu64" ms of "
+				"%"PRIu64, buffer, period, woken / MSEC, limit / MSEC);
+	close_stream();
+}
+
+TEST(without_a_graph_the_guest_is_woken_before_it_gives_up)
+{
+	static const uint32_t buffers[] = { 960, 1920, 4800, 9600, 24000, 48000 };
+	uint32_t i, divisor;
+
+	for (i = 0; i < SPA_N_ELEMENTS(buffers); i++) {
+		for (divisor = 2; divisor <= 8; divisor *= 2) {
+			wakes_in_time(buffers[i], buffers[i] / divisor, false);
+			wakes_in_time(buffers[i], buffers[i] / divisor, true);
+		}
+	}
+}
+
+static void at_the_nominal_rate(uint32_t buffer, uint32_t period)
+{
+	uint64_t now, begin, from;
+
+	open_stream(buffer, period, false);
+	start();
+	now = run_clock(NOW, NOW + 2 * SEC);
+	check(atomic_load(&t.stream->counters.fallback));
+	stream_tick(t.stream, now);
+	begin = now;
+	from = position();
+	now = run_clock(now, now + 100 * SEC);
+	stream_tick(t.stream, now);
+	check_eq((position() - from) / 2, (now - begin) * RATE / SEC / 2);
+	close_stream();
+}
+
+TEST(the_fallback_clock_runs_at_the_nominal_rate)
+{
+	at_the_nominal_rate(4800, 480);
+	at_the_nominal_rate(24000, 6000);
+	at_the_nominal_rate(4800, 0);
+	at_the_nominal_rate(1009, 211);
+}
+
+TEST(the_fallback_clock_takes_turns_with_the_graph_without_a_gap)
+{
+	uint64_t now = NOW, before;
+	uint32_t i;
+
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	now = run_clock(now, now + 2 * SEC);
+	check(atomic_load(&t.stream->counters.fallback));
+	before = position();
+	check(before > 0);
+	for (i = 0; i < 100; i++) {
+		check(is_served());
+		now += 10 * SEC / RATE;
+		stream_tick(t.stream, now);
+		check(!atomic_load(&t.stream->counters.fallback));
+	}
+	/* what the graph took and nothing by the clock */
+	check_eq(position(), before + 1000);
+	close_stream();
+}
+
+TEST(a_graph_that_runs_keeps_the_clock_away)
+{
+	uint64_t now = NOW;
+	uint32_t i;
+
+	open_stream(48000, 4800, false);
+	link_node();
+	start();
+	for (i = 0; i < 500; i++) {
+		is_served();
+		now += 21 * MSEC;
+		stream_tick(t.stream, now);
+		check(!atomic_load(&t.stream->counters.fallback));
+	}
+	check_eq(position(), 5000);
+	close_stream();
+}
+
+TEST(the_clock_begins_anew_with_each_start)
+{
+	uint64_t now = NOW;
+
+	open_stream(4800, 480, false);
+	start();
+	now = run_clock(now, now + 2 * SEC);
+	stop();
+	check(!atomic_load(&t.stream->counters.fallback));
+	/* an hour later: nothing of it is made up for */
+	now += 3600 * SEC;
+	start();
+	stream_tick(t.stream, now);
+	check_eq(position(), t.origin);
+	now = run_clock(now, now + 2 * SEC);
+	check(position() - t.origin <= 2 * RATE + 4800);
+	close_stream();
+}
+
+TEST(a_late_clock_takes_no_more_than_linux_can_count)
+{
+	uint64_t now = NOW, before;
+
+	open_stream(4800, 480, false);
+	start();
+	now = run_clock(now, now + 2 * SEC);
+	before = position();
+	stream_tick(t.stream, now + 10 * SEC);
+	check(position() > before);
+	check(position() - before < 4800);
+	close_stream();
+}
+
+TEST(without_a_graph_capture_hears_silence)
+{
+	uint32_t i;
+
+	open_stream(4800, 480, true);
+	memset(t.ring, 0x5a, 4800 * FRAME_SIZE);
+	start();
+	run_clock(NOW, NOW + 3 * SEC);
+	for (i = 0; i < 4800; i++)
+		check_eq(t.ring[i], 0);
+	close_stream();
+}
