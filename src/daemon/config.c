@@ -14,6 +14,8 @@
 #include <spa/utils/result.h>
 #include <spa/utils/string.h>
 
+#include <pipewire/conf.h>
+
 #include "config.h"
 #include "log.h"
 #include "names.h"
@@ -273,6 +275,53 @@ static int check_rules(void *data, const char *file, const char *section,
 	return 0;
 }
 
+/* Sections. */
+
+/* the files that PipeWire has read: the main one, and those of its .d directories */
+#define MAX_LEVELS	8
+#define MAX_FILES	128
+
+static int check_sections(const char *file)
+{
+	const struct spa_dict_item *item;
+	struct pw_properties *sections;
+	int res = 0;
+
+	if ((sections = pw_properties_new(NULL, NULL)) == NULL)
+		return -errno;
+	if (pw_conf_load_conf(NULL, file, sections) < 0)
+		goto done;
+	spa_dict_for_each(item, &sections->dict) {
+		if (!spa_strstartswith(item->key, "xen-snd.") || spa_streq(item->key, CONFIG_RULES))
+			continue;
+		pw_log_error("%s: %s: no such section, there is "CONFIG_RULES, file, item->key);
+		res = -EINVAL;
+	}
+done:
+	pw_properties_free(sections);
+	return res;
+}
+
+static int check_files(struct config *config)
+{
+	const char *file;
+	char key[KEY_SIZE];
+	int level, i, res;
+
+	file = pw_context_get_conf_section(config->context, "config.path");
+	if (file && (res = check_sections(file)) < 0)
+		return res;
+	for (level = 0; level < MAX_LEVELS; level++) {
+		for (i = 0; i < MAX_FILES; i++) {
+			snprintf(key, sizeof(key), "override.%d.%d.config.path", level, i);
+			file = pw_context_get_conf_section(config->context, key);
+			if (file && (res = check_sections(file)) < 0)
+				return res;
+		}
+	}
+	return 0;
+}
+
 static int apply_rule(void *data, const char *file, const char *action,
 		const char *value, size_t len)
 {
@@ -301,7 +350,7 @@ int config_init(struct config *config, struct pw_context *context, const char *a
 	*config = (struct config) { .context = context, .max_buffer = DEFAULT_MAX_BUFFER };
 	if ((config->stream_props = pw_properties_new(NULL, NULL)) == NULL)
 		return -errno;
-	if ((res = read_args(config, args)) < 0)
+	if ((res = read_args(config, args)) < 0 || (res = check_files(config)) < 0)
 		goto error;
 	res = pw_context_conf_section_for_each(context, CONFIG_RULES, check_rules, NULL);
 	if (res < 0)
