@@ -40,6 +40,7 @@ int domain_create(struct domain *d, uint32_t domid)
 
 	memset(d, 0, sizeof(*d));
 	d->domid = domid;
+	pthread_mutex_init(&d->mutex, NULL);
 	token = hv_lock();
 	d->hv = hv_domain_create(domid);
 	if (d->hv == NULL)
@@ -67,20 +68,31 @@ void domain_destroy(struct domain *d)
 	hv_domain_remove(d->domid);
 }
 
+static void reap(struct domain *d)
+{
+	for (uint32_t i = HV_FIRST_GREF; i < HV_PAGES; i++)
+		if (d->use[i] == PAGE_DEFERRED && !hv_grant_is_mapped(d->domid, i)) {
+			d->hv->grants[i].flags = 0;
+			d->use[i] = PAGE_FREE;
+		}
+}
+
 /* Neighbours in the guest's memory are strangers in its grant table. */
 static uint32_t take_page(struct domain *d)
 {
 	const uint32_t room = HV_PAGES - HV_FIRST_GREF;
-	uint32_t page;
+	uint32_t page = 0;
 
-	for (uint32_t i = 0; i < room; i++) {
+	pthread_mutex_lock(&d->mutex);
+	for (uint32_t i = 0; i < room && page == 0; i++) {
 		page = HV_FIRST_GREF + (uint32_t)((uint64_t)d->cursor++ * 2741 % room);
-		if (!d->used[page]) {
-			d->used[page] = 1;
-			return page;
-		}
+		if (d->use[page] != PAGE_FREE)
+			page = 0;
 	}
-	return 0;
+	if (page != 0)
+		d->use[page] = PAGE_USED;
+	pthread_mutex_unlock(&d->mutex);
+	return page;
 }
 
 int domain_pages_alloc(struct domain *d, struct pages *p, uint32_t count)
@@ -110,16 +122,17 @@ int domain_pages_alloc(struct domain *d, struct pages *p, uint32_t count)
 
 int domain_pages_free(struct domain *d, struct pages *p)
 {
-	uint32_t leaks = d->leaks;
+	int res = 0;
 
 	if (p->address == NULL)
 		return 0;
 	for (uint32_t i = 0; i < p->count; i++)
-		domain_revoke(d, p->grefs[i]);
+		if (domain_revoke(d, p->grefs[i]) < 0)
+			res = -EBUSY;
 	munmap(p->address, (size_t)p->count * HV_PAGE_SIZE);
 	free(p->grefs);
 	memset(p, 0, sizeof(*p));
-	return d->leaks == leaks ? 0 : -EBUSY;
+	return res;
 }
 
 void domain_grant(struct domain *d, uint32_t gref, bool readonly)
@@ -130,18 +143,32 @@ void domain_grant(struct domain *d, uint32_t gref, bool readonly)
 	__atomic_store_n(&d->hv->grants[gref].flags, flags, __ATOMIC_SEQ_CST);
 }
 
-/* What is still mapped stays granted and is never given out again, as in Linux. */
-void domain_revoke(struct domain *d, uint32_t gref)
+int domain_revoke(struct domain *d, uint32_t gref)
 {
 	int token = hv_lock();
+	int res;
 
-	if (hv_grant_is_mapped(d->domid, gref)) {
-		d->leaks++;
-	} else {
-		d->hv->grants[gref].flags = 0;
-		d->used[gref] = 0;
-	}
+	pthread_mutex_lock(&d->mutex);
+	d->use[gref] = PAGE_DEFERRED;
+	reap(d);
+	res = d->use[gref] == PAGE_DEFERRED ? -EBUSY : 0;
+	pthread_mutex_unlock(&d->mutex);
 	hv_unlock(token);
+	return res;
+}
+
+uint32_t domain_deferred(struct domain *d)
+{
+	int token = hv_lock();
+	uint32_t count = 0;
+
+	pthread_mutex_lock(&d->mutex);
+	reap(d);
+	for (uint32_t i = 0; i < HV_PAGES; i++)
+		count += d->use[i] == PAGE_DEFERRED;
+	pthread_mutex_unlock(&d->mutex);
+	hv_unlock(token);
+	return count;
 }
 
 int line_open(struct domain *d, struct line *l)

@@ -6,6 +6,7 @@
 #ifndef XEN_LOOPBACK_DOMAIN_H
 #define XEN_LOOPBACK_DOMAIN_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,9 +16,15 @@
 struct domain {
 	uint32_t domid;
 	struct hv_domain *hv;
-	uint8_t used[HV_PAGES];	/* pages in use: everything below only by one thread at a time */
+	pthread_mutex_t mutex;	/* the rest */
+	uint8_t use[HV_PAGES];	/* enum page_use */
 	uint32_t cursor;
-	uint32_t leaks;		/* grants taken back while the backend still had them mapped */
+};
+
+enum page_use {
+	PAGE_FREE,
+	PAGE_USED,
+	PAGE_DEFERRED,	/* to be freed, but the backend still has it mapped */
 };
 
 /* Pages that are one stretch in the guest's memory, and anywhere in its file. */
@@ -43,10 +50,15 @@ void domain_set_state(struct domain *d, enum hv_domain_state state);
 void domain_destroy(struct domain *d);
 
 int domain_pages_alloc(struct domain *d, struct pages *p, uint32_t count);
-/** end the grants; pages that are still mapped are kept and counted in `leaks`, never reused */
+/**
+ * End the grants. Pages that are still mapped stay granted and out of use until they are
+ * mapped no more, as in Linux; then this is -EBUSY.
+ */
 int domain_pages_free(struct domain *d, struct pages *p);
 void domain_grant(struct domain *d, uint32_t gref, bool readonly);
-void domain_revoke(struct domain *d, uint32_t gref);
+int domain_revoke(struct domain *d, uint32_t gref);
+/** pages that were freed and are still mapped */
+uint32_t domain_deferred(struct domain *d);
 
 int line_open(struct domain *d, struct line *l);
 void line_close(struct line *l);

@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: MIT
+"""The loopback rig: xenstored, PipeWire and a backend in a directory of their own.
+
+Everything that is started here is ended here, by pid, and what it wrote is kept in one
+log a process. A backend that does not end when asked, or ends with an error, is a fault.
+"""
+
+import ctypes
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+PR_SET_PDEATHSIG = 1
+
+HEADLESS_CONF = """\
+context.properties = {
+    core.daemon = true
+    core.name = pipewire-0
+    mem.allow-mlock = false
+    support.dbus = false
+    default.clock.rate = %(rate)d
+    default.clock.quantum = 1024
+    default.clock.min-quantum = 32
+    default.clock.max-quantum = 8192
+}
+context.spa-libs = {
+    audio.convert.* = audioconvert/libspa-audioconvert
+    audio.adapt = audioconvert/libspa-audioconvert
+    support.* = support/libspa-support
+}
+context.modules = [
+    { name = libpipewire-module-rt args = { rt.prio = 20 } flags = [ ifexists nofail ] }
+    { name = libpipewire-module-protocol-native }
+    { name = libpipewire-module-profiler }
+    { name = libpipewire-module-metadata }
+    { name = libpipewire-module-spa-node-factory }
+    { name = libpipewire-module-client-node }
+    { name = libpipewire-module-access }
+    { name = libpipewire-module-adapter }
+    { name = libpipewire-module-link-factory }
+    { name = libpipewire-module-session-manager }
+]
+context.objects = [
+    { factory = adapter
+        args = {
+            factory.name = support.null-audio-sink
+            node.name = null-sink
+            media.class = Audio/Sink
+            node.driver = true
+            priority.driver = 20000
+            priority.session = 2000
+            object.linger = true
+            audio.position = [ FL FR ]
+            audio.rate = %(rate)d
+            monitor.channel-volumes = true
+            %(port_config)s
+        }
+    }
+]
+"""
+
+PORT_CONFIG = "adapter.auto-port-config = { mode = dsp monitor = true position = preserve }"
+
+# Without a session manager nobody configures the ports of a stream: it does so itself.
+STREAM_PORT_CONFIG = "adapter.auto-port-config = { mode = dsp }"
+
+MODULE_CONF = """\
+context.spa-libs = { api.xen-snd.* = xen-snd/libspa-xen-snd }
+context.modules = [
+    { name = libpipewire-module-xen-snd args = { %(args)s } }
+]
+"""
+
+DAEMON_CONF = """\
+context.properties = { log.level = 3 }
+context.spa-libs = {
+    audio.convert.* = audioconvert/libspa-audioconvert
+    audio.adapt = audioconvert/libspa-audioconvert
+    support.* = support/libspa-support
+    api.xen-snd.* = xen-snd/libspa-xen-snd
+}
+context.modules = [
+    { name = libpipewire-module-rt args = { rt.prio = 20 } flags = [ ifexists nofail ] }
+    { name = libpipewire-module-protocol-native }
+    { name = libpipewire-module-client-node }
+    { name = libpipewire-module-metadata }
+    { name = libpipewire-module-adapter }
+    { name = libpipewire-module-xen-snd args = { %(args)s } }
+]
+"""
+
+WIREPLUMBER_MAIN = """\
+alsa_monitor.enabled = false
+v4l2_monitor.enabled = false
+libcamera_monitor.enabled = false
+default_access.properties["enable-flatpak-portal"] = false
+"""
+
+
+class RigError(Exception):
+    """The rig could not be set up or a part of it misbehaved."""
+
+
+def end_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def wait_for(what, test, seconds=10.0):
+    """Look again and again, for what offers no event to wait for."""
+    deadline = time.monotonic() + seconds
+    while not test():
+        if time.monotonic() > deadline:
+            raise RigError(f"{what}: not within {seconds:g} s")
+        time.sleep(0.01)
+
+
+class Process:
+    """A child with a log of its own."""
+
+    def __init__(self, rig, name, command, stdin=None, env=None):
+        self.name = name
+        self.log = os.path.join(rig.dir, name + ".log")
+        self.expected = (0,)
+        with open(self.log, "ab") as log:
+            self.child = subprocess.Popen(
+                command, env=env or rig.env, stdin=stdin or subprocess.DEVNULL,
+                stdout=log, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
+
+    def is_running(self):
+        return self.child.poll() is None
+
+    def text(self):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def wait(self, seconds):
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired as e:
+            raise RigError(f"{self.name} still runs after {seconds:g} s") from e
+
+    def wait_for_line(self, line, seconds=10.0):
+        def seen():
+            if not self.is_running() and line not in self.text():
+                raise RigError(f"{self.name} ended with {self.child.returncode}: {self.text()}")
+            return line in self.text()
+        wait_for(f"{self.name} saying '{line}'", seen, seconds)
+
+    def end(self, sig=signal.SIGTERM, seconds=10.0):
+        """Ask it to end; None if all was well, else what was not."""
+        if self.is_running():
+            self.child.send_signal(sig)
+            try:
+                self.child.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+                return f"{self.name} did not end within {seconds:g} s"
+            if self.child.returncode in (0, -sig):
+                return None
+        if self.child.returncode in self.expected:
+            return None
+        return f"{self.name} ended with {self.child.returncode}"
+
+
+class Rig:
+    """One loopback machine. Use it as a context manager."""
+
+    def __init__(self, build, keep=None, rate=48000, quantum=None, wireplumber=False,
+                 module_args="", backend=None, in_pipewire=False):
+        self.build = os.path.realpath(build)
+        self.keep = keep
+        self.rate = rate
+        self.quantum = quantum
+        self.wireplumber = wireplumber
+        self.module_args = module_args
+        self.backend_command = backend
+        self.in_pipewire = in_pipewire
+        self.processes = []
+        self.backend = None
+        self.pipewire = None
+        self.faults = []
+
+    def path(self, *names):
+        return os.path.join(self.build, *names)
+
+    def tool(self, name):
+        return self.path("tests", "tools", name)
+
+    def __enter__(self):
+        self.dir = tempfile.mkdtemp(prefix="xen-snd-loopback-")
+        os.chmod(self.dir, 0o700)
+        try:
+            self.env = self.make_env()
+            self.start_hypervisor()
+            self.start_pipewire()
+            self.start_backend()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self.processes):
+            fault = process.end()
+            if fault is not None:
+                self.faults.append(fault)
+        if self.keep is not None:
+            shutil.copytree(self.dir, self.keep, dirs_exist_ok=True,
+                            ignore=lambda d, names: [n for n in names if not os.path.isfile(
+                                os.path.join(d, n)) and not os.path.isdir(os.path.join(d, n))])
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def make_env(self):
+        hypervisor = self.path("tests", "loopback", "hypervisor")
+        env = {k: v for k, v in os.environ.items()
+               if not k.startswith(("PIPEWIRE_", "SPA_", "XDG_", "DBUS_", "PULSE_", "XENSTORED_"))}
+        for name in ("run", "conf", "config", "state", "cache", "xen"):
+            os.mkdir(os.path.join(self.dir, name), 0o700)
+        env.update(
+            XEN_LOOPBACK_DIR=os.path.join(self.dir, "xen"),
+            XENSTORED_PATH=os.path.join(self.dir, "xen", "socket"),
+            XENSTORED_RUNDIR=os.path.join(self.dir, "xen"),
+            LD_LIBRARY_PATH=hypervisor,
+            PIPEWIRE_RUNTIME_DIR=os.path.join(self.dir, "run"),
+            PIPEWIRE_CONFIG_DIR=os.path.join(self.dir, "conf"),
+            XDG_RUNTIME_DIR=os.path.join(self.dir, "run"),
+            XDG_CONFIG_HOME=os.path.join(self.dir, "config"),
+            XDG_STATE_HOME=os.path.join(self.dir, "state"),
+            XDG_CACHE_HOME=os.path.join(self.dir, "cache"),
+            SPA_PLUGIN_DIR=self.path("spa", "plugins") + ":" + pkg_dir("libspa-0.2", "plugindir"),
+            PIPEWIRE_MODULE_DIR=self.path("src", "daemon") + ":" +
+            pkg_dir("libpipewire-0.3", "moduledir"),
+            PATH=self.path("tests", "tools") + ":" + env.get("PATH", "/usr/bin:/bin"),
+        )
+        return env
+
+    def spawn(self, name, command, **kwargs):
+        process = Process(self, name, command, **kwargs)
+        self.processes.append(process)
+        return process
+
+    def run(self, command, **kwargs):
+        return subprocess.run(command, env=self.env, check=False, capture_output=True, text=True,
+                              **kwargs)
+
+    def start_hypervisor(self):
+        subprocess.run([self.path("tests", "loopback", "hypervisor", "xen-loopback"), "init"],
+                       env=self.env, check=True)
+        xenstored = find_xenstored()
+        env = dict(self.env)
+        env["LD_LIBRARY_PATH"] += ":" + self.path("tests", "loopback", "hypervisor", "xenstored")
+        process = self.spawn("xenstored", [xenstored, "-N"], env=env)
+        wait_for("xenstored", lambda: os.path.exists(self.env["XENSTORED_PATH"]) or
+                 self.must_run(process))
+        self.run(["xenstore-write", "/local/domain/0/name", "Domain-0",
+                  "/local/domain/0/domid", "0"])
+
+    def must_run(self, process):
+        if not process.is_running():
+            raise RigError(f"{process.name} ended: {process.text()}")
+        return False
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def stream_args(self):
+        props = "" if self.wireplumber else f"stream.props = {{ {STREAM_PORT_CONFIG} }} "
+        return {"args": props + self.module_args}
+
+    def start_pipewire(self):
+        # the rig's configuration directory hides the system's
+        for name in ("client.conf", "client-rt.conf"):
+            shutil.copy(os.path.join("/usr/share/pipewire", name), os.path.join(self.dir, "conf"))
+        port_config = "" if self.wireplumber else PORT_CONFIG
+        self.write("conf/headless.conf",
+                   HEADLESS_CONF % {"rate": self.rate, "port_config": port_config})
+        if self.in_pipewire:
+            self.write("conf/headless.conf.d/50-xen-snd.conf", MODULE_CONF % self.stream_args())
+        self.pipewire = self.spawn("pipewire", ["pipewire", "-c", "headless.conf"])
+        socket = os.path.join(self.dir, "run", "pipewire-0")
+        wait_for("pipewire", lambda: os.path.exists(socket) or self.must_run(self.pipewire))
+        if self.wireplumber:
+            self.start_wireplumber()
+        wait_for("null-sink", lambda: "null-sink" in self.run(["pw-link", "-i"]).stdout)
+        if self.quantum is not None:
+            self.force_quantum(self.quantum)
+
+    def start_wireplumber(self):
+        self.write("config/wireplumber/main.lua.d/51-rig.lua", WIREPLUMBER_MAIN)
+        self.write("config/wireplumber/bluetooth.lua.d/51-rig.lua",
+                   "bluez_monitor.enabled = false\n")
+        env = dict(self.env)
+        del env["PIPEWIRE_CONFIG_DIR"]
+        self.wireplumber_process = self.spawn("wireplumber", ["wireplumber"], env=env)
+
+    def force_quantum(self, quantum):
+        self.run(["pw-metadata", "-n", "settings", "0", "clock.force-quantum", str(quantum)])
+
+    def start_backend(self):
+        if self.in_pipewire or self.backend_command is None:
+            return
+        self.write("conf/xen-snd.conf", DAEMON_CONF % self.stream_args())
+        self.backend = self.spawn("backend", self.backend_command)
+
+    def balance(self, domid):
+        out = self.run([self.path("tests", "loopback", "hypervisor", "xen-loopback"), "balance",
+                        str(domid)]).stdout
+        return {k: int(v) for k, v in (word.split("=") for word in out.split())}
+
+    def nodes(self):
+        """Properties of every node in the graph, by node name."""
+        dump = json.loads(self.run(["pw-dump", "-N"]).stdout or "[]")
+        nodes = {}
+        for item in dump:
+            if item.get("type") == "PipeWire:Interface:Node":
+                props = item["info"].get("props", {})
+                nodes[props.get("node.name", str(item["id"]))] = props
+        return nodes
+
+    def frontend(self, script, name="frontend", **options):
+        """Start a model frontend; join() gives its report."""
+        return Frontend(self, name, script, options)
+
+
+class Frontend:
+    """A model frontend at work."""
+
+    def __init__(self, rig, name, script, options):
+        self.report_file = os.path.join(rig.dir, name + ".json")
+        self.positions_file = os.path.join(rig.dir, name + ".positions")
+        rig.write(name + ".script", script)
+        command = [rig.path("tests", "loopback", "frontend", "model-frontend"),
+                   "--report", self.report_file, "--positions", self.positions_file]
+        for key, value in options.items():
+            command += ["--" + key, str(value)]
+        self.process = Process(rig, name, command + [os.path.join(rig.dir, name + ".script")])
+        self.process.expected = (0, 1)
+        rig.processes.append(self.process)
+
+    def join(self, seconds=60.0):
+        status = self.process.wait(seconds)
+        if status not in (0, 1):
+            raise RigError(f"model-frontend ended with {status}: {self.process.text()}")
+        with open(self.report_file, encoding="utf-8") as f:
+            report = json.load(f)
+        if status == 1 and not report["violations"]:
+            report["violations"] = ["model-frontend failed: " + self.process.text()]
+        return report
+
+
+def pkg_dir(package, variable):
+    return subprocess.run(["pkg-config", "--variable=" + variable, package], check=True,
+                          capture_output=True, text=True).stdout.strip()
+
+
+def find_xenstored():
+    return subprocess.run([os.path.join(HERE, "get-xenstored")], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def quote(command):
+    return " ".join(shlex.quote(word) for word in command)
