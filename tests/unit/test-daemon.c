@@ -28,6 +28,7 @@ static const char * const environment[] = {
 	/* also where Xen is there, this must find none */
 	"XENSTORED_PATH=/nonexistent",
 	"XENSTORED_RUNDIR=/nonexistent",
+	"UBSAN_OPTIONS=halt_on_error=1",
 	NULL
 };
 
@@ -50,6 +51,7 @@ static const char * const environment[] = {
 #define MATCHES	"matches = [ { xen.guest.name = \"ivi\" xen.pcm = 0 } ]"
 #define ACTIONS	"actions = { update-props = { media.role = Music } }"
 
+__attribute__((format(printf, 2, 3)))
 static void write_file(const char *name, const char *format, ...)
 {
 	char path[256];

@@ -23,7 +23,7 @@ static void start(enum linux_generation generation)
 	memset(pages[0], 0xa5, WIRE_PAGE_SIZE);
 	memset(pages[2], 0xa5, WIRE_PAGE_SIZE);
 	linux_init(&guest, generation, page);
-	event_page_init(&events, page);
+	event_page_init(&events, &wire_dialects[WIRE_DIALECT_2], page);
 }
 
 static void open_stream(void)
@@ -227,7 +227,7 @@ TEST(a_guest_that_claims_to_be_ahead_is_posted_nothing)
 	play(10, 1);
 	set_in_cons(in_prod() + 1);
 	check(!post());
-	set_in_cons(in_prod() - WIRE_EVENT_SLOTS - 1);
+	set_in_cons(in_prod() - 63 - 1);
 	check(!post());
 	set_in_cons(in_prod());
 	must_post();

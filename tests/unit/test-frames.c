@@ -127,9 +127,9 @@ TEST(silence_is_what_each_format_takes_for_it)
 
 TEST(nothing_is_copied_when_there_is_nothing)
 {
-	uint32_t to = 0x5a5a5a5a;
+	uint32_t to = 0x5a5a5a5a, from = 1;
 
-	frames_copy(SPA_AUDIO_FORMAT_F32_LE, &to, NULL, 0);
+	frames_copy(SPA_AUDIO_FORMAT_F32_LE, &to, &from, 0);
 	frames_silence(SPA_AUDIO_FORMAT_F32_LE, &to, 0);
 	check_eq(to, 0x5a5a5a5a);
 }

@@ -19,6 +19,7 @@
 #include <spa/param/param.h>
 #include <spa/pod/iter.h>
 #include <spa/pod/parser.h>
+#include <spa/support/log.h>
 #include <spa/support/plugin.h>
 
 #include "test.h"
@@ -159,14 +160,37 @@ static const struct spa_handle_factory *find_factory(const char *name)
 	test_fail(__FILE__, __LINE__, "no factory %s", name);
 }
 
+/* PipeWire always gives one */
+static void no_log(void *object, enum spa_log_level level, const char *file, int line,
+		const char *func, const char *format, va_list args)
+{
+}
+
+static void no_logt(void *object, enum spa_log_level level, const struct spa_log_topic *topic,
+		const char *file, int line, const char *func, const char *format, ...)
+{
+}
+
+static const struct spa_log_methods log_methods = {
+	SPA_VERSION_LOG_METHODS,
+	.logv = no_log,
+	.logt = no_logt,
+};
+
+static struct spa_log no_logger = {
+	.iface = { SPA_TYPE_INTERFACE_Log, SPA_VERSION_LOG, { &log_methods, NULL } },
+	.level = SPA_LOG_LEVEL_TRACE,
+};
+
 static int init_handle(const char *factory_name, const char *value)
 {
 	const struct spa_handle_factory *factory = find_factory(factory_name);
 	struct spa_dict_item item = SPA_DICT_ITEM_INIT(XEN_SND_KEY_STREAM, value);
+	struct spa_support support = SPA_SUPPORT_INIT(SPA_TYPE_INTERFACE_Log, &no_logger);
 
 	t.handle = calloc(1, spa_handle_factory_get_size(factory, NULL));
 	return spa_handle_factory_init(factory, t.handle,
-			value ? &SPA_DICT_INIT(&item, 1) : NULL, NULL, 0);
+			value ? &SPA_DICT_INIT(&item, 1) : NULL, &support, 1);
 }
 
 static void make_stream(uint32_t format)

@@ -8,11 +8,13 @@
 #include "ring.h"
 #include "test.h"
 
+#define RING_SLOTS	32u		/* of upstream version 2 */
+
 /* the frontend's side of the page */
 struct page {
 	uint32_t req_prod, req_event, rsp_prod, rsp_event;
 	uint8_t pad[48];
-	uint8_t slots[WIRE_RING_SLOTS][WIRE_PACKET_SIZE];
+	uint8_t slots[RING_SLOTS][WIRE_PACKET_SIZE];
 } __attribute__((aligned(WIRE_PAGE_SIZE)));
 
 static struct page page;
@@ -22,7 +24,7 @@ static void start_at(uint32_t index)
 {
 	memset(&page, 0, sizeof(page));
 	page.req_event = page.rsp_event = 1;
-	ring_init(&ring, &page);
+	ring_init(&ring, &wire_dialects[WIRE_DIALECT_2], &page);
 	/* as after that many requests */
 	ring.consumed = ring.published = index;
 	page.req_prod = page.rsp_prod = index;
@@ -30,7 +32,7 @@ static void start_at(uint32_t index)
 
 static void put_request(uint8_t fill)
 {
-	memset(page.slots[page.req_prod % WIRE_RING_SLOTS], fill, WIRE_PACKET_SIZE);
+	memset(page.slots[page.req_prod % RING_SLOTS], fill, WIRE_PACKET_SIZE);
 	page.req_prod++;
 }
 
@@ -57,7 +59,7 @@ static void play(uint32_t n)
 		memset(packet, ~i, sizeof(packet));
 		ring_answer(&ring, packet);
 		check_eq(page.rsp_prod, at + 1);
-		check_packet(page.slots[at % WIRE_RING_SLOTS], ~i);
+		check_packet(page.slots[at % RING_SLOTS], ~i);
 	}
 	check_eq(ring_take(&ring, packet), 0);
 }
@@ -73,14 +75,14 @@ TEST(a_fresh_ring_is_empty)
 TEST(requests_go_round_the_ring_in_order)
 {
 	start_at(0);
-	play(5 * WIRE_RING_SLOTS + 3);
+	play(5 * RING_SLOTS + 3);
 }
 
 TEST(requests_go_on_where_the_index_wraps)
 {
-	start_at(UINT32_MAX - WIRE_RING_SLOTS - 1);
-	play(2 * WIRE_RING_SLOTS);
-	check(page.req_prod < WIRE_RING_SLOTS);
+	start_at(UINT32_MAX - RING_SLOTS - 1);
+	play(2 * RING_SLOTS);
+	check(page.req_prod < RING_SLOTS);
 }
 
 TEST(a_full_ring_is_taken_whole)
@@ -89,9 +91,9 @@ TEST(a_full_ring_is_taken_whole)
 	uint32_t i;
 
 	start_at(UINT32_MAX - 3);
-	for (i = 0; i < WIRE_RING_SLOTS; i++)
+	for (i = 0; i < RING_SLOTS; i++)
 		put_request(i);
-	for (i = 0; i < WIRE_RING_SLOTS; i++) {
+	for (i = 0; i < RING_SLOTS; i++) {
 		check_eq(ring_take(&ring, packet), 1);
 		check_packet(packet, i);
 		ring_answer(&ring, packet);
@@ -104,12 +106,12 @@ TEST(an_index_further_ahead_than_the_ring_is_large_breaks_it)
 	uint8_t packet[WIRE_PACKET_SIZE];
 
 	start_at(0);
-	page.req_prod = WIRE_RING_SLOTS + 1;
+	page.req_prod = RING_SLOTS + 1;
 	check_eq(ring_take(&ring, packet), -EPROTO);
 	page.req_prod = UINT32_MAX;
 	check_eq(ring_take(&ring, packet), -EPROTO);
 	start_at(UINT32_MAX);
-	page.req_prod += WIRE_RING_SLOTS + 1;
+	page.req_prod += RING_SLOTS + 1;
 	check_eq(ring_take(&ring, packet), -EPROTO);
 }
 

@@ -52,3 +52,13 @@ FAIL_TEST(an_exit_with_another_code_fails)
 {
 	exit(3);
 }
+
+#if defined(__SANITIZE_ADDRESS__)
+FAIL_TEST(a_leak_fails)
+{
+	void * volatile lost = malloc(42);
+
+	check(lost != NULL);
+	lost = NULL;
+}
+#endif

@@ -72,7 +72,7 @@ static void open_stream(uint32_t buffer, uint32_t period, bool capture)
 	t.events.port = 77;
 	t.watcher.changed = on_changed;
 	linux_init(&t.guest, LINUX_OLDER, page);
-	event_page_init(&t.events.page, page);
+	event_page_init(&t.events.page, &wire_dialects[WIRE_DIALECT_2], page);
 	linux_set_geometry(&t.guest, buffer, period, FRAME_SIZE);
 	t.ring = calloc(buffer, FRAME_SIZE);
 	t.number = 1;

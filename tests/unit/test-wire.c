@@ -39,7 +39,7 @@ static struct wire_request parse(const struct xensnd_req *req)
 	struct wire_request parsed;
 
 	memset(&parsed, 0x5a, sizeof(parsed));
-	wire_get_request((const uint8_t *)req, &parsed);
+	wire_get_request(&wire_dialects[WIRE_DIALECT_2], (const uint8_t *)req, &parsed);
 	check_eq(parsed.id, 0x1234);
 	check_eq(parsed.op, req->operation);
 	return parsed;
@@ -89,12 +89,12 @@ TEST(numbers_are_those_of_sndif)
 
 TEST(sizes_of_rings_are_those_of_sndif)
 {
-	struct xen_sndif_sring *ring = NULL;
+	struct xen_sndif_sring page, *ring = &page;
 
 	check_eq(WIRE_RING_HEADER, offsetof(struct xen_sndif_sring, ring));
-	check_eq(WIRE_RING_SLOTS, __RING_SIZE(ring, WIRE_PAGE_SIZE));
-	check_eq(WIRE_EVENT_HEADER, XENSND_IN_RING_OFFS);
-	check_eq(WIRE_EVENT_SLOTS, XENSND_IN_RING_LEN);
+	check_eq(wire_dialects[WIRE_DIALECT_2].ring_slots, __RING_SIZE(ring, WIRE_PAGE_SIZE));
+	check_eq(wire_dialects[WIRE_DIALECT_2].packet_size, XENSND_IN_RING_OFFS);
+	check_eq(wire_dialects[WIRE_DIALECT_2].event_slots, XENSND_IN_RING_LEN);
 	check_eq(WIRE_PAGE_SIZE, XENSND_EVENT_PAGE_SIZE);
 	check_eq(WIRE_DIRECTORY_GREFS, (WIRE_PAGE_SIZE -
 			offsetof(struct xensnd_page_directory, gref)) / sizeof(grant_ref_t));
@@ -252,7 +252,7 @@ TEST(a_response_is_built_with_zeroes_around)
 	memset(packet, 0xa5, sizeof(packet));
 	req.span.offset = 0x11111111;
 	req.span.length = 0x22222222;
-	wire_put_response(packet, &req, -EIO, NULL);
+	wire_put_response(&wire_dialects[WIRE_DIALECT_2], packet, &req, -EIO, NULL);
 	check_mem(packet, &wanted, sizeof(wanted));
 }
 
@@ -264,7 +264,7 @@ TEST(the_answer_to_a_query_is_built_with_zeroes_around)
 
 	wanted.resp.hw_param = make_hw(&hw_sample);
 	memset(packet, 0xa5, sizeof(packet));
-	wire_put_response(packet, &req, 0, &hw_sample);
+	wire_put_response(&wire_dialects[WIRE_DIALECT_2], packet, &req, 0, &hw_sample);
 	check_mem(packet, &wanted, sizeof(wanted));
 }
 
@@ -301,7 +301,7 @@ TEST(a_status_is_never_positive_nor_unknown_to_xen)
 
 	check_eq(wire_status(1), 0);
 	check_eq(wire_status(INT32_MAX), 0);
-	check_eq(wire_status(INT32_MIN), -XEN_EIO);
+	check_eq(wire_status(-INT32_MAX), -XEN_EIO);
 	check_eq(wire_status(-EBADFD), -XEN_EIO);
 	check_eq(wire_status(-ESTRPIPE), -XEN_EIO);
 	check_eq(wire_status(-EINTR), -XEN_EIO);

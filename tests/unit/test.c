@@ -26,6 +26,7 @@ void test_add(struct test *test)
 }
 
 /* TAP takes a line with # for a remark. */
+__attribute__((format(printf, 1, 0)))
 static void remark(const char *format, va_list args)
 {
 	printf("# ");
