@@ -70,28 +70,72 @@ error:
 	return res;
 }
 
+/* A number that the frontend published: 1, or 0 if it did not, or -EINVAL. */
+static int read_published(struct reader *r, const char *directory, const char *key,
+		uint32_t *number)
+{
+	int res = store_read_number(r->xs, number, "%s/%s", directory, key);
+
+	if (res >= 0)
+		return 1;
+	if (res == -ENOENT)
+		return 0;
+	snprintf(r->why, r->why_size, "%s/%s is no number", directory, key);
+	return -EINVAL;
+}
+
+/* The ring and channel that stand under two keys: 1, or 0 if none does. One
+ * without the other is an error. */
+static int read_pair(struct reader *r, const char *directory, const char *ref_key,
+		const char *channel_key, uint32_t *ref, uint32_t *channel)
+{
+	int has_ref, has_channel;
+
+	if ((has_ref = read_published(r, directory, ref_key, ref)) < 0)
+		return has_ref;
+	if ((has_channel = read_published(r, directory, channel_key, channel)) < 0)
+		return has_channel;
+	if (has_ref != has_channel) {
+		snprintf(r->why, r->why_size, "%s has %s but no %s", directory,
+				has_ref ? ref_key : channel_key, has_ref ? channel_key : ref_key);
+		return -EINVAL;
+	}
+	return has_ref;
+}
+
+/* Frontends do not say which dialect they speak, the keys that they use do. */
 static int read_rings(struct reader *r, const char *directory, struct line_config *config)
 {
-	const struct {
-		const char *key;
-		uint32_t *number;
-	} keys[] = {
-		{ "ring-ref", &config->ring_ref },
-		{ "event-channel", &config->event_channel },
-		{ "evt-ring-ref", &config->evt_ring_ref },
-		{ "evt-event-channel", &config->evt_event_channel },
-	};
-	size_t i;
-	int res;
+	const struct wire_dialect *rfc = &wire_dialects[WIRE_DIALECT_RFC];
+	const struct wire_dialect *upstream = &wire_dialects[WIRE_DIALECT_2];
+	struct line_config draft = *config;
+	int plain, prefixed, events;
 
-	for (i = 0; i < SPA_N_ELEMENTS(keys); i++) {
-		res = store_read_number(r->xs, keys[i].number, "%s/%s", directory, keys[i].key);
-		if (res < 0) {
-			snprintf(r->why, r->why_size, "%s/%s: %s", directory, keys[i].key,
-					res == -ENOENT ? "missing" : "no number");
-			return res;
-		}
+	if ((plain = read_pair(r, directory, upstream->ring_ref_key, upstream->event_channel_key,
+			&config->ring_ref, &config->event_channel)) < 0)
+		return plain;
+	if ((prefixed = read_pair(r, directory, rfc->ring_ref_key, rfc->event_channel_key,
+			&draft.ring_ref, &draft.event_channel)) < 0)
+		return prefixed;
+	if ((events = read_pair(r, directory, "evt-ring-ref", "evt-event-channel",
+			&config->evt_ring_ref, &config->evt_event_channel)) < 0)
+		return events;
+
+	if (plain && prefixed) {
+		snprintf(r->why, r->why_size, "%s has both %s and %s", directory,
+				upstream->ring_ref_key, rfc->ring_ref_key);
+		return -EINVAL;
 	}
+	if ((!plain && !prefixed) || (prefixed && !events)) {
+		snprintf(r->why, r->why_size, "%s/%s: missing", directory,
+				prefixed ? "evt-ring-ref" : upstream->ring_ref_key);
+		return -ENOENT;
+	}
+	if (prefixed) {
+		config->ring_ref = draft.ring_ref;
+		config->event_channel = draft.event_channel;
+	}
+	config->dialect = prefixed ? rfc : events ? upstream : &wire_dialects[WIRE_DIALECT_1];
 	return 0;
 }
 

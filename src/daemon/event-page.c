@@ -14,14 +14,17 @@ enum {
 
 #define SLOTS_PER_POSITION	2u
 
-static size_t slot_at(uint32_t index)
+static size_t slot_at(const struct event_page *events, uint32_t index)
 {
-	return WIRE_EVENT_HEADER + (size_t)(index % WIRE_EVENT_SLOTS) * WIRE_PACKET_SIZE;
+	const struct wire_dialect *d = events->dialect;
+
+	/* the header is as large as a packet */
+	return (size_t)(1 + index % d->event_slots) * d->packet_size;
 }
 
-void event_page_init(struct event_page *events, void *page)
+void event_page_init(struct event_page *events, const struct wire_dialect *dialect, void *page)
 {
-	*events = (struct event_page) { .page = page };
+	*events = (struct event_page) { .dialect = dialect, .page = page };
 }
 
 void event_page_open(struct event_page *events)
@@ -40,7 +43,7 @@ static bool has_room(const struct event_page *events)
 	 * their number. Let the frontend empty the page on either side of it. */
 	if (consumed > events->produced + SLOTS_PER_POSITION)
 		return false;
-	return used <= WIRE_EVENT_SLOTS - SLOTS_PER_POSITION;
+	return used <= events->dialect->event_slots - SLOTS_PER_POSITION;
 }
 
 static void write_slot(struct event_page *events, uint32_t index, uint16_t id,
@@ -49,14 +52,14 @@ static void write_slot(struct event_page *events, uint32_t index, uint16_t id,
 	uint8_t packet[WIRE_PACKET_SIZE];
 
 	wire_put_event(packet, id, type, position);
-	page_write(events->page, slot_at(index), packet, WIRE_PACKET_SIZE);
+	page_write(events->page, slot_at(events, index), packet, events->dialect->packet_size);
 }
 
 bool event_page_post(struct event_page *events, uint64_t position)
 {
 	uint32_t at = events->produced;
 
-	if (!has_room(events))
+	if (events->page == NULL || !has_room(events))
 		return false;
 	write_slot(events, at, (uint16_t)at, WIRE_EVENT_CUR_POS, position);
 	write_slot(events, at + 1, (uint16_t)(at + 1 - events->base), WIRE_EVENT_CUR_POS, position);
@@ -67,10 +70,13 @@ bool event_page_post(struct event_page *events, uint64_t position)
 
 void event_page_close(struct event_page *events)
 {
-	uint32_t unread = events->produced - page_load(events->page, AT_IN_CONS);
+	uint32_t unread;
 
-	if (unread > WIRE_EVENT_SLOTS)
-		unread = WIRE_EVENT_SLOTS;
+	if (events->page == NULL)
+		return;
+	unread = events->produced - page_load(events->page, AT_IN_CONS);
+	if (unread > events->dialect->event_slots)
+		unread = events->dialect->event_slots;
 	for (; unread > 0; unread--)
 		write_slot(events, events->produced - unread, 0, WIRE_EVENT_NONE, 0);
 }

@@ -18,13 +18,15 @@
 #include "wire.h"
 
 struct event_page {
-	uint8_t *page;		/* WIRE_PAGE_SIZE octets, shared with the guest */
+	const struct wire_dialect *dialect;
+	uint8_t *page;		/* WIRE_PAGE_SIZE octets, shared with the guest; NULL:
+				 * the dialect has none, nothing is posted */
 	uint32_t produced;	/* slots written since the page was made, free-running */
 	uint32_t base;		/* `produced` when the stream was opened */
 };
 
-/* Take over a page that the frontend has just made. */
-void event_page_init(struct event_page *events, void *page);
+/* Take over a page that the frontend has just made, if the dialect has one. */
+void event_page_init(struct event_page *events, const struct wire_dialect *dialect, void *page);
 
 /* The frontend opened its stream: newer kernels count from here. */
 void event_page_open(struct event_page *events);

@@ -39,6 +39,31 @@ static int bind_events(struct line *line)
 	return 0;
 }
 
+static void disconnect_events(struct line *line)
+{
+	if (line->events.handle)
+		xenevtchn_close(line->events.handle);
+	line->events.handle = NULL;
+	grants_unmap(&line->guest->grants, &line->event_map);
+}
+
+static int connect_events(struct line *line)
+{
+	int res;
+
+	if (line->config.dialect->event_slots > 0) {
+		if ((res = grants_map_page(&line->guest->grants, line->config.evt_ring_ref,
+				&line->event_map)) < 0)
+			return res;
+		if ((res = bind_events(line)) < 0) {
+			grants_unmap(&line->guest->grants, &line->event_map);
+			return res;
+		}
+	}
+	event_page_init(&line->events.page, line->config.dialect, line->event_map.data);
+	return 0;
+}
+
 static int bind_requests(struct line *line)
 {
 	int port = xenevtchn_bind_interdomain(line->guest->evtchn, line->guest->domid,
@@ -64,22 +89,15 @@ int line_connect(struct line *line, struct guest *guest)
 	line->more = (struct letter) { .read = on_more };
 	if ((res = grants_map_page(&guest->grants, line->config.ring_ref, &line->ring_map)) < 0)
 		goto error;
-	if ((res = grants_map_page(&guest->grants, line->config.evt_ring_ref,
-			&line->event_map)) < 0)
+	if ((res = connect_events(line)) < 0)
 		goto error_ring;
-	if ((res = bind_events(line)) < 0)
-		goto error_event_page;
 	if ((res = bind_requests(line)) < 0)
 		goto error_events;
-
-	ring_init(&line->ring, line->ring_map.data);
-	event_page_init(&line->events.page, line->event_map.data);
+	ring_init(&line->ring, line->config.dialect, line->ring_map.data);
 	return 0;
 
 error_events:
-	xenevtchn_close(line->events.handle);
-error_event_page:
-	grants_unmap(&guest->grants, &line->event_map);
+	disconnect_events(line);
 error_ring:
 	grants_unmap(&guest->grants, &line->ring_map);
 error:
@@ -110,8 +128,7 @@ void line_disconnect(struct line *line)
 	close_stream(line);
 	mailbox_cancel(&guest->worker.mailbox, &line->more);
 	xenevtchn_unbind(guest->evtchn, line->port);
-	xenevtchn_close(line->events.handle);
-	grants_unmap(&guest->grants, &line->event_map);
+	disconnect_events(line);
 	grants_unmap(&guest->grants, &line->ring_map);
 	line->guest = NULL;
 }
@@ -245,14 +262,14 @@ static void serve(struct line *line, const uint8_t packet[WIRE_PACKET_SIZE])
 	struct wire_hw hw;
 	int res;
 
-	wire_get_request(packet, &req);
-	res = dispatch(line, &req, &hw);
+	wire_get_request(line->config.dialect, packet, &req);
+	res = req.op > line->config.dialect->last_op ? -EOPNOTSUPP : dispatch(line, &req, &hw);
 	pw_log_trace(LINE_FORMAT": request %u, operation %u: %s", LINE_ARGS(line),
 			req.id, req.op, spa_strerror(res));
 	if (res < 0 && line->stream)
 		atomic_fetch_add_explicit(&line->stream->counters.refused, 1, memory_order_relaxed);
 
-	wire_put_response(answer, &req, res,
+	wire_put_response(line->config.dialect, answer, &req, res,
 			req.op == WIRE_OP_HW_PARAM_QUERY && res >= 0 ? &hw : NULL);
 	ring_answer(&line->ring, answer);
 	xenevtchn_notify(line->guest->evtchn, line->port);
@@ -265,7 +282,7 @@ static int serve_turn(struct line *line)
 	uint32_t n;
 	int res;
 
-	for (n = 0; n < WIRE_RING_SLOTS; n++) {
+	for (n = 0; n < line->config.dialect->ring_slots; n++) {
 		if ((res = ring_take(&line->ring, packet)) < 0)
 			return res;
 		if (res == 0)

@@ -21,9 +21,10 @@ struct line_config {
 	struct stream_identity identity;
 	bool capture;
 	struct limits limits;
+	const struct wire_dialect *dialect;
 	/* what the frontend made for it */
 	uint32_t ring_ref, event_channel;
-	uint32_t evt_ring_ref, evt_event_channel;
+	uint32_t evt_ring_ref, evt_event_channel;	/* if the dialect has events */
 };
 
 struct line {

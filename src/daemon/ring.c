@@ -15,14 +15,16 @@ enum {
 	AT_RSP_PROD = 8,	/* backend writes */
 };
 
-static size_t slot_at(uint32_t index)
+static size_t slot_at(const struct ring *ring, uint32_t index)
 {
-	return WIRE_RING_HEADER + (size_t)(index % WIRE_RING_SLOTS) * WIRE_PACKET_SIZE;
+	const struct wire_dialect *d = ring->dialect;
+
+	return WIRE_RING_HEADER + (size_t)(index % d->ring_slots) * d->packet_size;
 }
 
-void ring_init(struct ring *ring, void *page)
+void ring_init(struct ring *ring, const struct wire_dialect *dialect, void *page)
 {
-	*ring = (struct ring) { .page = page };
+	*ring = (struct ring) { .dialect = dialect, .page = page };
 }
 
 int ring_take(struct ring *ring, uint8_t packet[WIRE_PACKET_SIZE])
@@ -31,16 +33,16 @@ int ring_take(struct ring *ring, uint8_t packet[WIRE_PACKET_SIZE])
 
 	if (waiting == 0)
 		return 0;
-	if (waiting > WIRE_RING_SLOTS)
+	if (waiting > ring->dialect->ring_slots)
 		return -EPROTO;
-	page_read(packet, ring->page, slot_at(ring->consumed), WIRE_PACKET_SIZE);
+	page_read(packet, ring->page, slot_at(ring, ring->consumed), ring->dialect->packet_size);
 	ring->consumed++;
 	return 1;
 }
 
 void ring_answer(struct ring *ring, const uint8_t packet[WIRE_PACKET_SIZE])
 {
-	page_write(ring->page, slot_at(ring->published), packet, WIRE_PACKET_SIZE);
+	page_write(ring->page, slot_at(ring, ring->published), packet, ring->dialect->packet_size);
 	ring->published++;
 	page_store(ring->page, AT_RSP_PROD, ring->published);
 }

@@ -13,13 +13,14 @@
 #include "wire.h"
 
 struct ring {
+	const struct wire_dialect *dialect;
 	uint8_t *page;		/* WIRE_PAGE_SIZE octets, shared with the guest */
 	uint32_t consumed;	/* requests taken, free-running; equals the responses made */
 	uint32_t published;	/* responses shown to the frontend, free-running */
 };
 
 /* Take over a ring that the frontend has just made. */
-void ring_init(struct ring *ring, void *page);
+void ring_init(struct ring *ring, const struct wire_dialect *dialect, void *page);
 
 /* Copy the next request. 1: there is one, 0: none, -EPROTO: the frontend's
  * index is out of all reason and the ring can't be trusted any more. */

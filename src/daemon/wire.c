@@ -35,6 +35,35 @@ enum {
 	AT_HW_PERIOD = 40,
 };
 
+const struct wire_dialect wire_dialects[WIRE_N_DIALECTS] = {
+	[WIRE_DIALECT_1] = {
+		.name = "1",
+		.packet_size = 32,
+		.ring_slots = 64,
+		.last_op = WIRE_OP_UNMUTE,
+		.ring_ref_key = "ring-ref",
+		.event_channel_key = "event-channel",
+	},
+	[WIRE_DIALECT_RFC] = {
+		.name = "2-rfc",
+		.packet_size = 32,
+		.ring_slots = 64,
+		.event_slots = 127,
+		.last_op = WIRE_OP_TRIGGER,
+		.ring_ref_key = "req-ring-ref",
+		.event_channel_key = "req-event-channel",
+	},
+	[WIRE_DIALECT_2] = {
+		.name = "2",
+		.packet_size = 64,
+		.ring_slots = 32,
+		.event_slots = 63,
+		.last_op = WIRE_OP_HW_PARAM_QUERY,
+		.ring_ref_key = "ring-ref",
+		.event_channel_key = "event-channel",
+	},
+};
+
 static uint32_t get(const uint8_t *p, unsigned int octets)
 {
 	uint32_t value = 0;
@@ -79,11 +108,14 @@ static void put_hw(uint8_t *p, const struct wire_hw *hw)
 	put_range(p + AT_HW_PERIOD, hw->period);
 }
 
-void wire_get_request(const uint8_t packet[WIRE_PACKET_SIZE], struct wire_request *req)
+void wire_get_request(const struct wire_dialect *dialect,
+		const uint8_t packet[WIRE_PACKET_SIZE], struct wire_request *req)
 {
 	memset(req, 0, sizeof(*req));
 	req->id = get(packet + AT_ID, 2);
 	req->op = packet[AT_OP];
+	if (req->op > dialect->last_op)
+		return;
 
 	switch (req->op) {
 	case WIRE_OP_OPEN:
@@ -92,7 +124,9 @@ void wire_get_request(const uint8_t packet[WIRE_PACKET_SIZE], struct wire_reques
 		req->open.channels = packet[AT_OPEN_CHANNELS];
 		req->open.buffer_size = get(packet + AT_OPEN_BUFFER, 4);
 		req->open.directory = get(packet + AT_OPEN_DIRECTORY, 4);
-		req->open.period_size = get(packet + AT_OPEN_PERIOD, 4);
+		/* reserved octets where there are no events */
+		if (dialect->event_slots > 0)
+			req->open.period_size = get(packet + AT_OPEN_PERIOD, 4);
 		break;
 	case WIRE_OP_READ:
 	case WIRE_OP_WRITE:
@@ -112,10 +146,10 @@ void wire_get_request(const uint8_t packet[WIRE_PACKET_SIZE], struct wire_reques
 	}
 }
 
-void wire_put_response(uint8_t packet[WIRE_PACKET_SIZE], const struct wire_request *req,
-		int status, const struct wire_hw *hw)
+void wire_put_response(const struct wire_dialect *dialect, uint8_t packet[WIRE_PACKET_SIZE],
+		const struct wire_request *req, int status, const struct wire_hw *hw)
 {
-	memset(packet, 0, WIRE_PACKET_SIZE);
+	memset(packet, 0, dialect->packet_size);
 	put(packet + AT_ID, 2, req->id);
 	packet[AT_OP] = req->op;
 	put(packet + AT_STATUS, 4, (uint32_t)wire_status(status));

@@ -5,7 +5,7 @@
  *
  * Pure: no I/O, no Xen library, no PipeWire. All functions may be called from
  * any thread. Everything on the wire is little-endian. Layouts are those of
- * Xen's public/io/sndif.h, protocol version 2. */
+ * Xen's public/io/sndif.h, and of its two forerunners that frontends speak. */
 
 #ifndef XEN_SND_WIRE_H
 #define XEN_SND_WIRE_H
@@ -15,18 +15,35 @@
 #include <stdint.h>
 
 #define WIRE_PAGE_SIZE		4096u	/* octets in a granted page, on every architecture */
-#define WIRE_PACKET_SIZE	64u	/* octets in a request, a response and an event */
-
-/* request ring page: a header of 64 octets, then slots (ring.h of Xen, sring) */
-#define WIRE_RING_HEADER	64u
-#define WIRE_RING_SLOTS		32u	/* the power of two that fits */
-
-/* event page: a header of 64 octets, then slots; their number is no power of two */
-#define WIRE_EVENT_HEADER	64u
-#define WIRE_EVENT_SLOTS	63u
+#define WIRE_PACKET_SIZE	64u	/* octets in the largest request, response or event */
 
 /* page directory page: the next page's gref (0 = last), then the grefs of the buffer */
 #define WIRE_DIRECTORY_GREFS	1023u
+
+/* The request ring page is a header of 64 octets and as many slots as a power of
+ * two allows (ring.h of Xen, sring). The event page is a header as large as a
+ * packet and all the slots that fit, no power of two. */
+#define WIRE_RING_HEADER	64u
+
+/* What is different in the dialects, in one place. */
+struct wire_dialect {
+	const char *name;		/* as logs and properties call it */
+	uint32_t packet_size;		/* octets in a request, a response and an event */
+	uint32_t ring_slots;
+	uint32_t event_slots;		/* 0: no event page */
+	uint32_t last_op;		/* enum wire_op */
+	/* keys of the request ring in XenStore; those of the events are the same */
+	const char *ring_ref_key, *event_channel_key;
+};
+
+enum wire_dialect_id {
+	WIRE_DIALECT_1,			/* Xen 4.9: no events, no trigger */
+	WIRE_DIALECT_RFC,		/* the 2017 draft of version 2 */
+	WIRE_DIALECT_2,			/* Xen 4.11 and later, upstream Linux */
+	WIRE_N_DIALECTS
+};
+
+extern const struct wire_dialect wire_dialects[WIRE_N_DIALECTS];
 
 enum wire_op {
 	WIRE_OP_OPEN = 0,
@@ -118,17 +135,19 @@ struct wire_request {
 	};
 };
 
-/* Take a request apart. The octets must be a private copy: a frontend can
+/* Take a request of the dialect's packet size apart. The octets must be a private copy: a frontend can
  * change its page at any time. Reserved octets are not looked at, since Linux
  * does not clear them. */
-void wire_get_request(const uint8_t packet[WIRE_PACKET_SIZE], struct wire_request *req);
+void wire_get_request(const struct wire_dialect *dialect,
+		const uint8_t packet[WIRE_PACKET_SIZE], struct wire_request *req);
 
 /* Write the answer to `req`: `status` is 0 or a negative errno of this host,
  * `hw` the answer to HW_PARAM_QUERY or NULL. All padding is zeroed. */
-void wire_put_response(uint8_t packet[WIRE_PACKET_SIZE], const struct wire_request *req,
-		int status, const struct wire_hw *hw);
+void wire_put_response(const struct wire_dialect *dialect, uint8_t packet[WIRE_PACKET_SIZE],
+		const struct wire_request *req, int status, const struct wire_hw *hw);
 
-/* Write an event. `position` in octets since OPEN. */
+/* Write an event, of WIRE_PACKET_SIZE octets of which the dialect's packet is the
+ * beginning. `position` in octets since OPEN. */
 void wire_put_event(uint8_t packet[WIRE_PACKET_SIZE], uint16_t id, enum wire_event type,
 		uint64_t position);
 
