@@ -7,6 +7,7 @@
  * was mistyped would never match, and a guest would play where it must not. */
 
 #include <errno.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,6 +152,23 @@ static bool is_match_key(const char *key)
 	return false;
 }
 
+/* "~" and a regular expression, as PipeWire will compile it; or any other string */
+static bool is_pattern(const char *value, int len)
+{
+	char pattern[1024];
+	regex_t regex;
+
+	if (spa_json_is_container(value, len) || len >= (int)sizeof(pattern))
+		return false;
+	spa_json_parse_stringn(value, len, pattern, sizeof(pattern));
+	if (pattern[0] != '~')
+		return true;
+	if (regcomp(&regex, pattern + 1, REG_EXTENDED | REG_NOSUB) != 0)
+		return false;
+	regfree(&regex);
+	return true;
+}
+
 static int check_match(const char *file, struct spa_json *match)
 {
 	char key[KEY_SIZE];
@@ -163,9 +181,9 @@ static int check_match(const char *file, struct spa_json *match)
 					"to match", file, key);
 			return -EINVAL;
 		}
-		if ((len = next_value(match, &value)) <= 0 || spa_json_is_container(value, len)) {
-			pw_log_error("%s: "CONFIG_RULES": matches: %s: must be a string",
-					file, key);
+		if ((len = next_value(match, &value)) <= 0 || !is_pattern(value, len)) {
+			pw_log_error("%s: "CONFIG_RULES": matches: %s: must be a string, or ~ and "
+					"a regular expression", file, key);
 			return -EINVAL;
 		}
 	}
@@ -175,21 +193,23 @@ static int check_match(const char *file, struct spa_json *match)
 static int check_matches(const char *file, const char *value, size_t len)
 {
 	struct spa_json it[3];
-	int res, n = 0;
+	int res = 0, n_matches = 0, n;
 
 	spa_json_init(&it[0], value, len);
-	if (spa_json_enter_array(&it[0], &it[1]) > 0) {
-		while (spa_json_enter_object(&it[1], &it[2]) > 0) {
-			if ((res = check_match(file, &it[2])) < 0)
-				return res;
-			n++;
-		}
+	if (spa_json_enter_array(&it[0], &it[1]) <= 0)
+		goto error;
+	for (; (n = next_value(&it[1], &value)) > 0; n_matches++) {
+		if (!spa_json_is_object(value, n))
+			goto error;
+		spa_json_init(&it[2], value + 1, n - 2);
+		if ((res = check_match(file, &it[2])) < 0)
+			return res;
 	}
-	if (n == 0) {
-		pw_log_error("%s: "CONFIG_RULES": matches: must be an array of objects", file);
-		return -EINVAL;
-	}
-	return 0;
+	if (n_matches > 0)
+		return 0;
+error:
+	pw_log_error("%s: "CONFIG_RULES": matches: must be an array of objects", file);
+	return -EINVAL;
 }
 
 static int check_actions(const char *file, const char *value, size_t len)
