@@ -337,7 +337,7 @@ int channel_request(struct channel *c, enum operation op, const uint8_t *body, u
 	judge_quiet(c, "before a request");
 	pthread_mutex_lock(&c->req_mutex);
 	if (!c->req_connected) {
-		status = -EIO;
+		status = -ENOTCONN;
 		goto done;
 	}
 	start = now_ns();

@@ -133,9 +133,12 @@ static int alloc_buffer(struct pcm *p, uint32_t octets)
 	return 0;
 }
 
-static bool has(struct range r, uint32_t value)
+static bool has(const char *what, struct range r, uint32_t value)
 {
-	return r.min <= value && value <= r.max;
+	if (r.min <= value && value <= r.max)
+		return true;
+	fprintf(stderr, "%s %u is not in the offered %u..%u\n", what, value, r.min, r.max);
+	return false;
 }
 
 /* As an application does it: one parameter after the other, each refined at once. */
@@ -147,18 +150,18 @@ static int refine_to(struct pcm *p, const struct geometry *g)
 	if ((res = pcm_refine(p, &s)) < 0)
 		return res;
 	s.formats &= 1ull << g->format;
-	if (s.formats == 0 || !has(s.rate, g->rate) || !has(s.channels, g->channels))
+	if (s.formats == 0 || !has("rate", s.rate, g->rate) || !has("channels", s.channels, g->channels))
 		return -EINVAL;
 	s.channels = (struct range){ g->channels, g->channels };
 	s.rate = (struct range){ g->rate, g->rate };
 	if ((res = pcm_refine(p, &s)) < 0)
 		return res;
-	if (!has(s.buffer, g->buffer))
+	if (!has("buffer", s.buffer, g->buffer))
 		return -EINVAL;
 	s.buffer = (struct range){ g->buffer, g->buffer };
 	if ((res = pcm_refine(p, &s)) < 0)
 		return res;
-	if (!has(s.period, g->period))
+	if (!has("period", s.period, g->period))
 		return -EINVAL;
 	s.period = (struct range){ g->period, g->period };
 	return pcm_refine(p, &s);

@@ -4,6 +4,7 @@
  * the driver counts modulo the buffer and reports periods, the core unwraps and judges.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "pointer.h"
@@ -18,6 +19,8 @@ int64_t pointer_avail(const struct pcm *p)
 static void xrun(struct pcm *p)
 {
 	p->xruns++;
+	fprintf(stderr, "%s: xrun %u: hw_ptr %lld appl_ptr %lld\n", p->channel.name, p->xruns,
+			(long long)p->hw_ptr, (long long)p->appl_ptr);
 	pcm_stop_locked(p, PCM_XRUN);
 }
 

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program `graph-generator`: feeds a node with the pattern, from frame 0 on and
+ * without a gap, starting when it is linked or when SIGUSR1 says so.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pipewire/filter.h>
+
+#include "graph.h"
+#include "pattern.h"
+
+struct generator {
+	struct graph graph;
+	struct pw_filter *filter;
+	void *ports[GRAPH_MAX_CHANNELS];
+	uint32_t channels;
+	const char *ready_fifo;
+	char name[64];
+	struct spa_source *ready;
+	bool linked;
+	bool hold;
+	bool going;		/* set by the main loop, read by the data thread */
+
+	bool running;		/* the data thread's, as what follows */
+	uint64_t next;
+	uint64_t frames;	/* 0: without end */
+};
+
+static void put_frames(struct generator *g, float *out, uint32_t channel, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t number = g->next + i;
+		bool over = g->frames > 0 && number >= g->frames;
+
+		out[i] = over ? 0.0f : (float)pattern_sample(number, channel, g->channels) / 32768.0f;
+	}
+}
+
+static void on_process(void *data, struct spa_io_position *position)
+{
+	struct generator *g = data;
+	uint32_t n = (uint32_t)position->clock.duration;
+	bool going = __atomic_load_n(&g->going, __ATOMIC_ACQUIRE);
+	bool fed = true;
+
+	for (uint32_t c = 0; c < g->channels; c++) {
+		float *out = pw_filter_get_dsp_buffer(g->ports[c], n);
+
+		if (out == NULL)
+			fed = false;
+		else if (going)
+			put_frames(g, out, c, n);
+		else
+			memset(out, 0, n * sizeof(float));
+	}
+	if (going && fed)
+		g->next += n;
+	if (!g->running) {
+		g->running = true;
+		pw_loop_signal_event(pw_main_loop_get_loop(g->graph.loop), g->ready);
+	}
+}
+
+static const struct pw_filter_events filter_events = {
+	PW_VERSION_FILTER_EVENTS,
+	.process = on_process,
+};
+
+static void say_ready_if_so(struct generator *g)
+{
+	if (g->linked && g->running)
+		graph_say_ready(g->ready_fifo);
+}
+
+static void on_first_cycle(void *data, uint64_t count)
+{
+	say_ready_if_so(data);
+}
+
+static void on_linked(struct graph *graph)
+{
+	struct generator *g = SPA_CONTAINER_OF(graph, struct generator, graph);
+
+	g->linked = true;
+	if (!g->hold)
+		__atomic_store_n(&g->going, true, __ATOMIC_RELEASE);
+	say_ready_if_so(g);
+}
+
+static void on_go(void *data, int signal_number)
+{
+	struct generator *g = data;
+
+	__atomic_store_n(&g->going, true, __ATOMIC_RELEASE);
+}
+
+static int make_filter(struct generator *g)
+{
+	static const struct spa_dict_item items[] = {
+		{ PW_KEY_MEDIA_TYPE, "Audio" },
+		{ PW_KEY_MEDIA_CATEGORY, "Filter" },
+		{ PW_KEY_NODE_AUTOCONNECT, "false" },
+	};
+
+	snprintf(g->name, sizeof(g->name), "graph-generator-%d", (int)getpid());
+	g->filter = pw_filter_new_simple(pw_main_loop_get_loop(g->graph.loop), g->name,
+			pw_properties_new_dict(&SPA_DICT_INIT_ARRAY(items)), &filter_events, g);
+	if (g->filter == NULL)
+		return -errno;
+	for (uint32_t i = 0; i < g->channels; i++) {
+		struct pw_properties *props = pw_properties_new(
+				PW_KEY_FORMAT_DSP, "32 bit float mono audio", NULL);
+
+		pw_properties_setf(props, PW_KEY_PORT_NAME, "output_%u", i);
+		g->ports[i] = pw_filter_add_port(g->filter, PW_DIRECTION_OUTPUT,
+				PW_FILTER_PORT_FLAG_MAP_BUFFERS, sizeof(void *), props, NULL, 0);
+	}
+	return pw_filter_connect(g->filter, PW_FILTER_FLAG_RT_PROCESS, NULL, 0);
+}
+
+static int usage(void)
+{
+	fputs("usage: graph-generator --target NODE [--channels C] [--frames N] [--hold]\n"
+	      "           [--ready FIFO]\n", stderr);
+	return 2;
+}
+
+int main(int argc, char *argv[])
+{
+	static const struct option known[] = {
+		{ "target", required_argument, NULL, 't' },
+		{ "channels", required_argument, NULL, 'c' },
+		{ "frames", required_argument, NULL, 'n' },
+		{ "hold", no_argument, NULL, 'h' },
+		{ "ready", required_argument, NULL, 'f' },
+		{ NULL, 0, NULL, 0 },
+	};
+	static struct generator g;
+	const char *target = NULL, *fifo = NULL;
+	uint32_t channels = 2;
+	uint64_t frames = 0;
+	bool hold = false;
+	int c, res;
+
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (c) {
+		case 't':
+			target = optarg;
+			break;
+		case 'c':
+			channels = (uint32_t)atoi(optarg);
+			break;
+		case 'n':
+			frames = strtoull(optarg, NULL, 10);
+			break;
+		case 'h':
+			hold = true;
+			break;
+		case 'f':
+			fifo = optarg;
+			break;
+		default:
+			return usage();
+		}
+	}
+	if (target == NULL || channels < 1 || channels > GRAPH_MAX_CHANNELS)
+		return usage();
+	res = graph_init(&g.graph, &argc, &argv);
+	if (res < 0)
+		goto done;
+	g.channels = g.graph.channels = channels;
+	g.frames = frames;
+	g.hold = hold;
+	g.ready_fifo = fifo;
+	g.ready = pw_loop_add_event(pw_main_loop_get_loop(g.graph.loop), on_first_cycle, &g);
+	pw_loop_add_signal(pw_main_loop_get_loop(g.graph.loop), SIGUSR1, on_go, &g);
+	if ((res = make_filter(&g)) < 0)
+		goto done;
+	g.graph.output = g.name;
+	g.graph.input = target;
+	g.graph.on_linked = on_linked;
+	graph_watch(&g.graph);
+	res = graph_run(&g.graph);
+	pw_filter_destroy(g.filter);
+done:
+	graph_clear(&g.graph);
+	return res < 0 ? 1 : 0;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program `graph-recorder`: records what a node gives out, every frame of every cycle
+ * as it was given: the samples as raw S16_LE, and a line a cycle:
+ *
+ *   CYCLE-NSEC CYCLE-POSITION CYCLE-FRAMES FRAMES-SO-FAR LAST-NUMBER
+ *
+ * FRAMES-SO-FAR counts from the first frame that was not silent; LAST-NUMBER is that of
+ * the last pattern frame so far, -1 before the first.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pipewire/filter.h>
+
+#include "graph.h"
+#include "pattern.h"
+
+#define NODE_NAME_ROOM 128
+#define SHORTEST_CYCLE 32u
+
+struct cycle {
+	uint64_t nsec;
+	uint64_t position;
+	uint32_t frames;
+	uint64_t so_far;
+	int64_t number;
+};
+
+struct recorder {
+	struct graph graph;
+	struct pw_filter *filter;
+	void *ports[GRAPH_MAX_CHANNELS];
+	uint32_t channels;
+	const char *target;
+	const char *raw_file;
+	const char *log_file;
+	const char *ready_fifo;
+	char name[NODE_NAME_ROOM];
+	struct spa_source *ready;
+	bool linked;
+
+	/* all room is made before the first cycle; only the data thread writes from here */
+	uint8_t *samples;
+	size_t room_frames;
+	size_t n_frames;
+	struct cycle *cycles;
+	size_t room_cycles;
+	size_t n_cycles;
+	uint64_t so_far;
+	int64_t number;
+	bool overrun;
+	bool running;
+};
+
+static int16_t to_s16(float x)
+{
+	long v = lrintf(x * 32768.0f);
+
+	return (int16_t)(v < -32768 ? -32768 : v > 32767 ? 32767 : v);
+}
+
+static void put_frames(struct recorder *r, uint32_t n)
+{
+	uint8_t *at = r->samples + r->n_frames * r->channels * 2;
+
+	for (uint32_t c = 0; c < r->channels; c++) {
+		const float *in = pw_filter_get_dsp_buffer(r->ports[c], n);
+
+		for (uint32_t i = 0; i < n; i++) {
+			int16_t v = in != NULL ? to_s16(in[i]) : 0;
+			uint8_t *p = at + (i * r->channels + c) * 2;
+
+			p[0] = (uint8_t)((uint16_t)v & 0xff);
+			p[1] = (uint8_t)((uint16_t)v >> 8);
+		}
+	}
+}
+
+static void follow_numbers(struct recorder *r, uint32_t n)
+{
+	const uint8_t *frame = r->samples + r->n_frames * r->channels * 2;
+	uint64_t number;
+
+	for (uint32_t i = 0; i < n; i++, frame += r->channels * 2) {
+		bool silent = pattern_is_silent(frame, r->channels);
+
+		if (r->so_far > 0 || !silent)
+			r->so_far++;
+		if (!silent && pattern_number(frame, r->channels, (uint64_t)(r->number + 1), &number))
+			r->number = (int64_t)number;
+	}
+}
+
+static void on_process(void *data, struct spa_io_position *position)
+{
+	struct recorder *r = data;
+	uint32_t n = (uint32_t)position->clock.duration;
+
+	if (r->n_frames + n > r->room_frames || r->n_cycles == r->room_cycles) {
+		r->overrun = true;
+		return;
+	}
+	put_frames(r, n);
+	follow_numbers(r, n);
+	r->n_frames += n;
+	r->cycles[r->n_cycles++] = (struct cycle){
+		.nsec = position->clock.nsec,
+		.position = position->clock.position,
+		.frames = n,
+		.so_far = r->so_far,
+		.number = r->number,
+	};
+	if (!r->running) {
+		r->running = true;
+		pw_loop_signal_event(pw_main_loop_get_loop(r->graph.loop), r->ready);
+	}
+}
+
+static const struct pw_filter_events filter_events = {
+	PW_VERSION_FILTER_EVENTS,
+	.process = on_process,
+};
+
+static void say_ready_if_so(struct recorder *r)
+{
+	if (r->linked && r->running)
+		graph_say_ready(r->ready_fifo);
+}
+
+static void on_first_cycle(void *data, uint64_t count)
+{
+	say_ready_if_so(data);
+}
+
+static void on_linked(struct graph *g)
+{
+	struct recorder *r = SPA_CONTAINER_OF(g, struct recorder, graph);
+
+	r->linked = true;
+	say_ready_if_so(r);
+}
+
+static int make_filter(struct recorder *r)
+{
+	static const struct spa_dict_item items[] = {
+		{ PW_KEY_MEDIA_TYPE, "Audio" },
+		{ PW_KEY_MEDIA_CATEGORY, "Filter" },
+		{ PW_KEY_NODE_AUTOCONNECT, "false" },
+	};
+
+	snprintf(r->name, sizeof(r->name), "graph-recorder-%d", (int)getpid());
+	r->filter = pw_filter_new_simple(pw_main_loop_get_loop(r->graph.loop), r->name,
+			pw_properties_new_dict(&SPA_DICT_INIT_ARRAY(items)), &filter_events, r);
+	if (r->filter == NULL)
+		return -errno;
+	for (uint32_t i = 0; i < r->channels; i++) {
+		struct pw_properties *props = pw_properties_new(
+				PW_KEY_FORMAT_DSP, "32 bit float mono audio", NULL);
+
+		pw_properties_setf(props, PW_KEY_PORT_NAME, "input_%u", i);
+		r->ports[i] = pw_filter_add_port(r->filter, PW_DIRECTION_INPUT,
+				PW_FILTER_PORT_FLAG_MAP_BUFFERS, sizeof(void *), props, NULL, 0);
+	}
+	return pw_filter_connect(r->filter, PW_FILTER_FLAG_RT_PROCESS, NULL, 0);
+}
+
+/* Touched now, so that no page fault waits in a cycle. */
+static int make_room(struct recorder *r, uint32_t seconds)
+{
+	r->room_frames = (size_t)seconds * 48000;
+	r->room_cycles = r->room_frames / SHORTEST_CYCLE;
+	r->samples = malloc(r->room_frames * r->channels * 2);
+	r->cycles = malloc(r->room_cycles * sizeof(r->cycles[0]));
+	if (r->samples == NULL || r->cycles == NULL)
+		return -ENOMEM;
+	memset(r->samples, 0, r->room_frames * r->channels * 2);
+	memset(r->cycles, 0, r->room_cycles * sizeof(r->cycles[0]));
+	r->number = -1;
+	return 0;
+}
+
+static int write_files(const struct recorder *r)
+{
+	FILE *raw = fopen(r->raw_file, "wb"), *log = fopen(r->log_file, "w");
+	bool ok = raw != NULL && log != NULL && !r->overrun;
+
+	if (raw != NULL) {
+		ok &= fwrite(r->samples, r->channels * 2, r->n_frames, raw) == r->n_frames;
+		ok &= fclose(raw) == 0;
+	}
+	for (size_t i = 0; log != NULL && i < r->n_cycles; i++)
+		fprintf(log, "%llu %llu %u %llu %lld\n", (unsigned long long)r->cycles[i].nsec,
+				(unsigned long long)r->cycles[i].position, r->cycles[i].frames,
+				(unsigned long long)r->cycles[i].so_far, (long long)r->cycles[i].number);
+	if (log != NULL)
+		ok &= fclose(log) == 0;
+	if (!ok)
+		fprintf(stderr, "graph-recorder: %s\n", r->overrun ? "ran out of room" : "cannot write");
+	return ok ? 0 : -EIO;
+}
+
+static int usage(void)
+{
+	fputs("usage: graph-recorder --target NODE --raw FILE --log FILE [--channels C]\n"
+	      "           [--seconds N] [--ready FIFO]\n", stderr);
+	return 2;
+}
+
+int main(int argc, char *argv[])
+{
+	static const struct option known[] = {
+		{ "target", required_argument, NULL, 't' },
+		{ "raw", required_argument, NULL, 'r' },
+		{ "log", required_argument, NULL, 'l' },
+		{ "channels", required_argument, NULL, 'c' },
+		{ "seconds", required_argument, NULL, 's' },
+		{ "ready", required_argument, NULL, 'f' },
+		{ NULL, 0, NULL, 0 },
+	};
+	static struct recorder r;
+	uint32_t channels = 2, seconds = 60;
+	const char *target = NULL, *raw = NULL, *log = NULL, *fifo = NULL;
+	int c, res;
+
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (c) {
+		case 't':
+			target = optarg;
+			break;
+		case 'r':
+			raw = optarg;
+			break;
+		case 'l':
+			log = optarg;
+			break;
+		case 'c':
+			channels = (uint32_t)atoi(optarg);
+			break;
+		case 's':
+			seconds = (uint32_t)atoi(optarg);
+			break;
+		case 'f':
+			fifo = optarg;
+			break;
+		default:
+			return usage();
+		}
+	}
+	if (target == NULL || raw == NULL || log == NULL || channels < 1 ||
+			channels > GRAPH_MAX_CHANNELS)
+		return usage();
+	res = graph_init(&r.graph, &argc, &argv);
+	if (res < 0)
+		goto done;
+	r.channels = r.graph.channels = channels;
+	r.raw_file = raw;
+	r.log_file = log;
+	r.ready_fifo = fifo;
+	r.ready = pw_loop_add_event(pw_main_loop_get_loop(r.graph.loop), on_first_cycle, &r);
+	if ((res = make_room(&r, seconds)) < 0 || (res = make_filter(&r)) < 0)
+		goto done;
+	r.graph.output = target;
+	r.graph.input = r.name;
+	r.graph.on_linked = on_linked;
+	graph_watch(&r.graph);
+	res = graph_run(&r.graph);
+	pw_filter_destroy(r.filter);
+	if (write_files(&r) < 0)
+		res = -EIO;
+done:
+	graph_clear(&r.graph);
+	return res < 0 ? 1 : 0;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A client of the graph for tests: it watches nodes and ports, and links two nodes by
+ * name as soon as both are there.
+ */
+#ifndef XEN_SND_TEST_GRAPH_H
+#define XEN_SND_TEST_GRAPH_H
+
+#include <pipewire/pipewire.h>
+
+#define GRAPH_MAX_CHANNELS 8u
+
+struct graph {
+	struct pw_main_loop *loop;
+	struct pw_context *context;
+	struct pw_core *core;
+	struct pw_registry *registry;
+	struct spa_hook core_listener;
+	struct spa_hook registry_listener;
+	struct spa_list objects;
+	const char *output;	/* names of the two nodes, NULL for no linking */
+	const char *input;
+	uint32_t channels;
+	bool linger;		/* the links outlive this client */
+	uint32_t n_links;
+	struct link {
+		struct graph *graph;
+		struct pw_proxy *proxy;
+		struct spa_hook listener;
+		struct spa_hook proxy_listener;
+		bool ready;
+	} links[GRAPH_MAX_CHANNELS];
+	void (*on_linked)(struct graph *g);
+	int result;
+};
+
+/** connect; 0 or a negative errno */
+int graph_init(struct graph *g, int *argc, char ***argv);
+/** start to look for the two nodes; call once `output`, `input` and `channels` are set */
+void graph_watch(struct graph *g);
+/** run until a signal to end or graph_quit(); the result */
+int graph_run(struct graph *g);
+void graph_quit(struct graph *g, int result);
+void graph_clear(struct graph *g);
+
+/** tell whoever waits: a line on stdout, and on the FIFO if there is one */
+void graph_say_ready(const char *fifo);
+
+#endif
