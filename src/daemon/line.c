@@ -133,6 +133,12 @@ void line_disconnect(struct line *line)
 	line->guest = NULL;
 }
 
+/* Without one, playback starts with the data and capture with OPEN. */
+static bool has_trigger(const struct line *line)
+{
+	return line->config.dialect->last_op >= WIRE_OP_TRIGGER;
+}
+
 /* The requests. Each returns 0 or the negative errno of its answer. */
 
 static int open_stream(struct line *line, const struct wire_open *open)
@@ -170,6 +176,10 @@ static int open_stream(struct line *line, const struct wire_open *open)
 			LINE_ARGS(line), config->capture ? "capture" : "playback",
 			wire_format_info(open->format)->name, geometry.rate, geometry.channels,
 			geometry.buffer_frames, geometry.period_frames);
+	if (config->capture && !has_trigger(line)) {
+		stream_trigger(line->stream, WIRE_TRIGGER_START);
+		guest_wake(guest);
+	}
 	return 0;
 }
 
@@ -210,9 +220,14 @@ static int do_transfer(struct line *line, const struct wire_request *req)
 	    end > (uint64_t)g->buffer_frames * g->frame_size ||
 	    req->span.offset % g->frame_size != 0 || req->span.length % g->frame_size != 0)
 		return -EINVAL;
-	if (!capture)
-		stream_write(line->stream, req->span.offset / g->frame_size,
-				req->span.length / g->frame_size);
+	if (capture)
+		return 0;
+	if (!has_trigger(line)) {
+		stream_start_at(line->stream, req->span.offset / g->frame_size);
+		guest_wake(line->guest);
+	}
+	stream_write(line->stream, req->span.offset / g->frame_size,
+			req->span.length / g->frame_size);
 	return 0;
 }
 

@@ -54,6 +54,12 @@ void position_align(struct position *pos)
 	pos->slip = 0;
 }
 
+void position_seek(struct position *pos, uint32_t offset)
+{
+	pos->taken += (offset + pos->buffer - pos->taken % pos->buffer) % pos->buffer;
+	pos->slip = 0;
+}
+
 uint64_t position_fill(uint64_t filled, uint64_t taken, uint32_t buffer,
 		uint32_t offset, uint32_t length)
 {

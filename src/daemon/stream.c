@@ -324,6 +324,24 @@ int stream_trigger(struct stream *s, uint32_t type)
 	return 0;
 }
 
+void stream_start_at(struct stream *s, uint32_t offset)
+{
+	bool started = get_state(s) != STREAM_RUNNING;
+
+	gate_take(s);
+	if (started || atomic_load_explicit(&s->filled, memory_order_relaxed) <= s->position.taken) {
+		position_seek(&s->position, offset);
+		atomic_store_explicit(&s->filled, s->position.taken, memory_order_release);
+		s->holding = false;
+		tell_position(s);
+	}
+	if (started)
+		start(s);
+	gate_give(s);
+	if (started)
+		s->watcher->changed(s->watcher, s);
+}
+
 void stream_write(struct stream *s, uint32_t offset, uint32_t length)
 {
 	uint64_t filled = atomic_load_explicit(&s->filled, memory_order_relaxed);

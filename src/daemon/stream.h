@@ -123,6 +123,10 @@ void stream_unref(struct stream *stream);
 /* Guest thread. `type` is enum wire_trigger. -EINVAL for another. */
 int stream_trigger(struct stream *stream, uint32_t type);
 
+/* Guest thread, for dialects without a trigger: data for `offset` frames into the
+ * ring follows. Starts the stream there, the first time and when it has run dry. */
+void stream_start_at(struct stream *stream, uint32_t offset);
+
 /* Guest thread: `length` frames at `offset` of the ring are valid now. Both are
  * in the ring. */
 void stream_write(struct stream *stream, uint32_t offset, uint32_t length);
