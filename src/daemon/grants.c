@@ -102,7 +102,7 @@ static int read_directory(struct grants *grants, uint32_t directory, uint32_t *g
 	return 0;
 }
 
-int grants_map_buffer(struct grants *grants, uint32_t directory, uint32_t size, int prot,
+int grants_map_buffer(struct grants *grants, uint32_t directory, uint32_t size,
 		struct mapping *buffer)
 {
 	uint32_t n_grefs = (size - 1) / WIRE_PAGE_SIZE + 1;
@@ -112,7 +112,7 @@ int grants_map_buffer(struct grants *grants, uint32_t directory, uint32_t size, 
 	if ((grefs = calloc(n_grefs, sizeof(*grefs))) == NULL)
 		return -errno;
 	if ((res = read_directory(grants, directory, grefs, n_grefs)) >= 0)
-		res = map(grants, grefs, n_grefs, prot, buffer);
+		res = map(grants, grefs, n_grefs, PROT_READ | PROT_WRITE, buffer);
 	free(grefs);
 	return res;
 }

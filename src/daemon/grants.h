@@ -29,10 +29,10 @@ void grants_close(struct grants *grants);
 /* Map one page for reading and writing. */
 int grants_map_page(struct grants *grants, uint32_t gref, struct mapping *map);
 
-/* Map the `size` octets (> 0) that the directory at `directory` lists, for
- * `prot` as in mmap(). -EINVAL: the directory is too short, goes in circles, or
- * names no page. */
-int grants_map_buffer(struct grants *grants, uint32_t directory, uint32_t size, int prot,
+/* Map the `size` octets (> 0) that the directory at `directory` lists, for reading
+ * and writing. -EINVAL: the directory is too short, goes in circles, or names no
+ * page. */
+int grants_map_buffer(struct grants *grants, uint32_t directory, uint32_t size,
 		struct mapping *map);
 
 /* Does nothing for a mapping of nothing. */

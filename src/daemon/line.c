@@ -3,9 +3,9 @@
 
 /* A line and the requests on it, see line.h. */
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <spa/utils/result.h>
 
@@ -146,11 +146,11 @@ static int open_stream(struct line *line, const struct wire_open *open)
 	const struct line_config *config = &line->config;
 	struct guest *guest = line->guest;
 	struct xen_snd_geometry geometry = {
-		.format = sample_spa_format(open->format),
+		.format = sample_graph_format(open->format),
+		.guest_format = sample_guest_format(open->format),
 		.rate = open->rate,
 		.channels = open->channels,
 	};
-	int prot = config->capture ? PROT_READ | PROT_WRITE : PROT_READ;
 	int res;
 
 	geometry.frame_size = wire_format_info(open->format)->size * open->channels;
@@ -158,7 +158,8 @@ static int open_stream(struct line *line, const struct wire_open *open)
 	geometry.period_frames = open->period_size / geometry.frame_size;
 	sample_default_position(geometry.channels, geometry.position);
 
-	if ((res = grants_map_buffer(&guest->grants, open->directory, open->buffer_size, prot,
+	/* GET_VOLUME writes into a playback ring, too */
+	if ((res = grants_map_buffer(&guest->grants, open->directory, open->buffer_size,
 			&line->buffer_map)) < 0) {
 		pw_log_warn(LINE_FORMAT": can't map the %u octets of directory %u: %s",
 				LINE_ARGS(line), open->buffer_size, open->directory, strerror(-res));
@@ -231,6 +232,66 @@ static int do_transfer(struct line *line, const struct wire_request *req)
 	return 0;
 }
 
+/* Volume and mute travel in the ring itself, a cell of 4 octets for each channel. */
+
+#define CELL	4u
+
+static uint8_t *find_cells(struct line *line, const struct wire_request *req)
+{
+	const struct xen_snd_geometry *g = &line->stream->iface.geometry;
+	uint64_t end = (uint64_t)req->span.offset + req->span.length;
+
+	if (end > (uint64_t)g->buffer_frames * g->frame_size)
+		return NULL;
+	return (uint8_t *)line->buffer_map.data + req->span.offset;
+}
+
+static int do_volume(struct line *line, const struct wire_request *req)
+{
+	uint32_t channels, i;
+	int32_t volume;
+	uint8_t *cells;
+
+	if (line->stream == NULL)
+		return -EIO;
+	channels = line->stream->iface.geometry.channels;
+	if (req->span.length != channels * CELL || (cells = find_cells(line, req)) == NULL)
+		return -EINVAL;
+	for (i = 0; i < channels; i++) {
+		if (req->op == WIRE_OP_GET_VOLUME) {
+			volume = htole32(atomic_load(&line->stream->channels[i].volume));
+			memcpy(cells + i * CELL, &volume, sizeof(volume));
+		} else {
+			memcpy(&volume, cells + i * CELL, sizeof(volume));
+			stream_set_volume(line->stream, i, le32toh(volume));
+		}
+	}
+	if (req->op == WIRE_OP_SET_VOLUME)
+		stream_apply_volume(line->stream);
+	return 0;
+}
+
+/* sndif calls the values octets in cells of 4: both strides are understood. */
+static int do_mute(struct line *line, const struct wire_request *req)
+{
+	uint32_t channels, stride, i;
+	const uint8_t *cells;
+
+	if (line->stream == NULL)
+		return -EIO;
+	channels = line->stream->iface.geometry.channels;
+	stride = req->span.length / channels;
+	if ((stride != 1 && stride != CELL) || req->span.length % channels != 0 ||
+	    (cells = find_cells(line, req)) == NULL)
+		return -EINVAL;
+	for (i = 0; i < channels; i++) {
+		if (cells[i * stride] != 0)
+			stream_set_mute(line->stream, i, req->op == WIRE_OP_MUTE);
+	}
+	stream_apply_volume(line->stream);
+	return 0;
+}
+
 static int do_trigger(struct line *line, const struct wire_request *req)
 {
 	int res;
@@ -261,6 +322,12 @@ static int dispatch(struct line *line, const struct wire_request *req, struct wi
 	case WIRE_OP_READ:
 	case WIRE_OP_WRITE:
 		return do_transfer(line, req);
+	case WIRE_OP_SET_VOLUME:
+	case WIRE_OP_GET_VOLUME:
+		return do_volume(line, req);
+	case WIRE_OP_MUTE:
+	case WIRE_OP_UNMUTE:
+		return do_mute(line, req);
 	case WIRE_OP_TRIGGER:
 		return do_trigger(line, req);
 	case WIRE_OP_HW_PARAM_QUERY:

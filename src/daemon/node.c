@@ -122,12 +122,31 @@ static void set_number(struct pw_properties *props, const char *key,
 			atomic_load_explicit(counter, memory_order_relaxed));
 }
 
+/* the guest's own, as lists with an item a channel */
+static void set_volume(struct pw_properties *props, const struct stream *s)
+{
+	char volumes[16 * SPA_AUDIO_MAX_CHANNELS], mutes[8 * SPA_AUDIO_MAX_CHANNELS];
+	int v = 0, m = 0;
+	uint32_t i;
+
+	for (i = 0; i < s->iface.geometry.channels; i++) {
+		int32_t volume = atomic_load(&s->channels[i].volume);
+		v += snprintf(volumes + v, sizeof(volumes) - v, " -%d.%03d", -(volume / 1000),
+				-(volume % 1000));
+		m += snprintf(mutes + m, sizeof(mutes) - m, " %s",
+				atomic_load(&s->channels[i].mute) ? "true" : "false");
+	}
+	pw_properties_setf(props, KEY_XEN_VOLUME, "[%s ]", volumes);
+	pw_properties_setf(props, KEY_XEN_MUTE, "[%s ]", mutes);
+}
+
 static void set_counters(struct pw_properties *props, const struct stream *s)
 {
 	const struct stream_counters *c = &s->counters;
 
 	pw_properties_set(props, KEY_XEN_STATE, state_name(atomic_load(&s->state)));
 	pw_properties_set(props, KEY_XEN_FALLBACK, atomic_load(&c->fallback) ? "true" : "false");
+	set_volume(props, s);
 	set_number(props, KEY_XEN_POSITION, &c->position);
 	set_number(props, KEY_XEN_UNDERRUNS, &c->underruns);
 	set_number(props, KEY_XEN_EVENTS, &c->events);

@@ -8,15 +8,21 @@
 #include "sample.h"
 #include "wire.h"
 
-static const uint32_t formats[WIRE_N_FORMATS] = {
+static const uint32_t guest_formats[WIRE_N_FORMATS] = {
 	[WIRE_FORMAT_S8] = SPA_AUDIO_FORMAT_S8,
 	[WIRE_FORMAT_U8] = SPA_AUDIO_FORMAT_U8,
 	[WIRE_FORMAT_S16_LE] = SPA_AUDIO_FORMAT_S16_LE,
 	[WIRE_FORMAT_S16_BE] = SPA_AUDIO_FORMAT_S16_BE,
+	[WIRE_FORMAT_U16_LE] = SPA_AUDIO_FORMAT_U16_LE,
+	[WIRE_FORMAT_U16_BE] = SPA_AUDIO_FORMAT_U16_BE,
 	[WIRE_FORMAT_S24_LE] = SPA_AUDIO_FORMAT_S24_32_LE,
 	[WIRE_FORMAT_S24_BE] = SPA_AUDIO_FORMAT_S24_32_BE,
+	[WIRE_FORMAT_U24_LE] = SPA_AUDIO_FORMAT_U24_32_LE,
+	[WIRE_FORMAT_U24_BE] = SPA_AUDIO_FORMAT_U24_32_BE,
 	[WIRE_FORMAT_S32_LE] = SPA_AUDIO_FORMAT_S32_LE,
 	[WIRE_FORMAT_S32_BE] = SPA_AUDIO_FORMAT_S32_BE,
+	[WIRE_FORMAT_U32_LE] = SPA_AUDIO_FORMAT_U32_LE,
+	[WIRE_FORMAT_U32_BE] = SPA_AUDIO_FORMAT_U32_BE,
 	[WIRE_FORMAT_F32_LE] = SPA_AUDIO_FORMAT_F32_LE,
 	[WIRE_FORMAT_F32_BE] = SPA_AUDIO_FORMAT_F32_BE,
 	[WIRE_FORMAT_F64_LE] = SPA_AUDIO_FORMAT_F64_LE,
@@ -31,15 +37,35 @@ uint64_t sample_supported(void)
 	uint32_t f;
 
 	for (f = 0; f < WIRE_N_FORMATS; f++) {
-		if (formats[f] != SPA_AUDIO_FORMAT_UNKNOWN)
+		if (guest_formats[f] != SPA_AUDIO_FORMAT_UNKNOWN)
 			mask |= UINT64_C(1) << f;
 	}
 	return mask;
 }
 
-uint32_t sample_spa_format(uint32_t format)
+uint32_t sample_guest_format(uint32_t format)
 {
-	return format < WIRE_N_FORMATS ? formats[format] : SPA_AUDIO_FORMAT_UNKNOWN;
+	return format < WIRE_N_FORMATS ? guest_formats[format] : SPA_AUDIO_FORMAT_UNKNOWN;
+}
+
+uint32_t sample_graph_format(uint32_t format)
+{
+	switch (format) {
+	case WIRE_FORMAT_U16_LE:
+		return SPA_AUDIO_FORMAT_S16_LE;
+	case WIRE_FORMAT_U16_BE:
+		return SPA_AUDIO_FORMAT_S16_BE;
+	case WIRE_FORMAT_U24_LE:
+		return SPA_AUDIO_FORMAT_S24_32_LE;
+	case WIRE_FORMAT_U24_BE:
+		return SPA_AUDIO_FORMAT_S24_32_BE;
+	case WIRE_FORMAT_U32_LE:
+		return SPA_AUDIO_FORMAT_S32_LE;
+	case WIRE_FORMAT_U32_BE:
+		return SPA_AUDIO_FORMAT_S32_BE;
+	default:
+		return sample_guest_format(format);
+	}
 }
 
 void sample_default_position(uint32_t channels, uint32_t *position)

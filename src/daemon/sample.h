@@ -11,9 +11,14 @@
 /* The formats that PipeWire's converter takes, as HW_PARAM_QUERY's mask. */
 uint64_t sample_supported(void);
 
-/* enum spa_audio_format of an enum wire_format; SPA_AUDIO_FORMAT_UNKNOWN: none.
- * sndif's 24 bits sit in 4 octets, which SPA calls S24_32. */
-uint32_t sample_spa_format(uint32_t format);
+/* enum spa_audio_format of an enum wire_format, as it lies in the guest's ring;
+ * SPA_AUDIO_FORMAT_UNKNOWN: none that we carry. sndif's 24 bits sit in 4 octets,
+ * which SPA calls S24_32. */
+uint32_t sample_guest_format(uint32_t format);
+
+/* What the node makes of it for the converter, which knows no unsigned samples
+ * but those of 8 bits. */
+uint32_t sample_graph_format(uint32_t format);
 
 /* The usual order of `channels` channels (at most SPA_AUDIO_MAX_CHANNELS). */
 void sample_default_position(uint32_t channels, uint32_t *position);

@@ -4,6 +4,7 @@
 /* A guest's stream from OPEN to CLOSE, see stream.h. */
 
 #include <errno.h>
+#include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -349,6 +350,30 @@ void stream_write(struct stream *s, uint32_t offset, uint32_t length)
 
 	filled = position_fill(filled, taken, s->iface.geometry.buffer_frames, offset, length);
 	atomic_store_explicit(&s->filled, filled, memory_order_release);
+}
+
+void stream_set_volume(struct stream *s, uint32_t channel, int32_t volume)
+{
+	/* no louder than Dom0 lets it be */
+	atomic_store(&s->channels[channel].volume, SPA_MIN(volume, 0));
+}
+
+void stream_set_mute(struct stream *s, uint32_t channel, bool mute)
+{
+	atomic_store(&s->channels[channel].mute, mute);
+}
+
+void stream_apply_volume(struct stream *s)
+{
+	struct xen_snd_gains *gains = &s->iface.gains;
+	uint32_t i;
+
+	for (i = 0; i < s->iface.geometry.channels; i++) {
+		float gain = atomic_load(&s->channels[i].mute) ? 0.0f :
+			powf(10.0f, atomic_load(&s->channels[i].volume) / 20000.0f);
+		atomic_store_explicit(&gains->channel[i], gain, memory_order_relaxed);
+	}
+	atomic_fetch_add_explicit(&gains->serial, 1, memory_order_release);
 }
 
 void stream_close(struct stream *s)

@@ -93,6 +93,12 @@ struct stream {
 	uint32_t settled;			/* cycles since `linked`, data thread only */
 	uint64_t unsettled_nsec;		/* data thread only */
 
+	/* guest thread writes, main loop reads: what the guest has set */
+	struct {
+		atomic_int_least32_t volume;	/* 0.001 dB, 0 at most */
+		atomic_bool mute;
+	} channels[SPA_AUDIO_MAX_CHANNELS];
+
 	/* guest thread */
 	atomic_uint_least64_t filled;		/* frames; data thread reads */
 	struct {
@@ -130,6 +136,12 @@ void stream_start_at(struct stream *stream, uint32_t offset);
 /* Guest thread: `length` frames at `offset` of the ring are valid now. Both are
  * in the ring. */
 void stream_write(struct stream *stream, uint32_t offset, uint32_t length);
+
+/* Guest thread: the guest's own volume of a channel, in sndif's 0.001 dB, 0 at most;
+ * and its own mute. Heard after stream_apply_volume(). */
+void stream_set_volume(struct stream *stream, uint32_t channel, int32_t volume);
+void stream_set_mute(struct stream *stream, uint32_t channel, bool mute);
+void stream_apply_volume(struct stream *stream);
 
 /* Guest thread, while RUNNING: consume by the clock if no graph does. Returns the
  * nanoseconds after which it wants to be called again. `now`: CLOCK_MONOTONIC. */

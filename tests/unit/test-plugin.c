@@ -199,6 +199,7 @@ static void make_stream(uint32_t format)
 			&fake_methods, &t);
 	t.stream.geometry = (struct xen_snd_geometry) {
 		.format = format,
+		.guest_format = format,
 		.rate = RATE,
 		.channels = 2,
 		.position = { SPA_AUDIO_CHANNEL_FL, SPA_AUDIO_CHANNEL_FR },

@@ -43,9 +43,9 @@ TEST(a_supported_format_has_the_same_size_on_both_sides)
 
 	for (f = 0; f < 64; f++) {
 		if (supported & UINT64_C(1) << f)
-			check_eq(spa_size(sample_spa_format(f)), wire_format_info(f)->size);
+			check_eq(spa_size(sample_graph_format(f)), wire_format_info(f)->size);
 		else
-			check_eq(sample_spa_format(f), SPA_AUDIO_FORMAT_UNKNOWN);
+			check_eq(sample_graph_format(f), SPA_AUDIO_FORMAT_UNKNOWN);
 	}
 }
 
@@ -54,22 +54,35 @@ TEST(the_usual_formats_are_supported)
 {
 	check(sample_supported() & UINT64_C(1) << WIRE_FORMAT_U8);
 	check(sample_supported() & UINT64_C(1) << WIRE_FORMAT_S16_LE);
-	check_eq(sample_spa_format(WIRE_FORMAT_U8), SPA_AUDIO_FORMAT_U8);
-	check_eq(sample_spa_format(WIRE_FORMAT_S16_LE), SPA_AUDIO_FORMAT_S16_LE);
+	check_eq(sample_graph_format(WIRE_FORMAT_U8), SPA_AUDIO_FORMAT_U8);
+	check_eq(sample_graph_format(WIRE_FORMAT_S16_LE), SPA_AUDIO_FORMAT_S16_LE);
 }
 
 /* sndif's 24 bits sit in 4 octets, as ALSA's S24_LE does; SPA's S24_LE in 3 */
 TEST(a_sample_of_24_bits_has_4_octets)
 {
-	check_eq(sample_spa_format(WIRE_FORMAT_S24_LE), SPA_AUDIO_FORMAT_S24_32_LE);
-	check_eq(sample_spa_format(WIRE_FORMAT_S24_BE), SPA_AUDIO_FORMAT_S24_32_BE);
+	check_eq(sample_graph_format(WIRE_FORMAT_S24_LE), SPA_AUDIO_FORMAT_S24_32_LE);
+	check_eq(sample_graph_format(WIRE_FORMAT_S24_BE), SPA_AUDIO_FORMAT_S24_32_BE);
+}
+
+/* the converter knows them signed only */
+TEST(unsigned_samples_are_signed_in_the_graph)
+{
+	check_eq(sample_guest_format(WIRE_FORMAT_U16_LE), SPA_AUDIO_FORMAT_U16_LE);
+	check_eq(sample_graph_format(WIRE_FORMAT_U16_LE), SPA_AUDIO_FORMAT_S16_LE);
+	check_eq(sample_guest_format(WIRE_FORMAT_U24_BE), SPA_AUDIO_FORMAT_U24_32_BE);
+	check_eq(sample_graph_format(WIRE_FORMAT_U24_BE), SPA_AUDIO_FORMAT_S24_32_BE);
+	check_eq(sample_guest_format(WIRE_FORMAT_U32_BE), SPA_AUDIO_FORMAT_U32_BE);
+	check_eq(sample_graph_format(WIRE_FORMAT_U32_BE), SPA_AUDIO_FORMAT_S32_BE);
+	/* the only unsigned format that it does know */
+	check_eq(sample_graph_format(WIRE_FORMAT_U8), SPA_AUDIO_FORMAT_U8);
 }
 
 TEST(a_format_that_is_none_is_unknown)
 {
-	check_eq(sample_spa_format(WIRE_N_FORMATS), SPA_AUDIO_FORMAT_UNKNOWN);
-	check_eq(sample_spa_format(UINT32_MAX), SPA_AUDIO_FORMAT_UNKNOWN);
-	check_eq(sample_spa_format(WIRE_FORMAT_GSM), SPA_AUDIO_FORMAT_UNKNOWN);
+	check_eq(sample_graph_format(WIRE_N_FORMATS), SPA_AUDIO_FORMAT_UNKNOWN);
+	check_eq(sample_graph_format(UINT32_MAX), SPA_AUDIO_FORMAT_UNKNOWN);
+	check_eq(sample_graph_format(WIRE_FORMAT_GSM), SPA_AUDIO_FORMAT_UNKNOWN);
 }
 
 TEST(one_and_two_channels_are_mono_and_stereo)

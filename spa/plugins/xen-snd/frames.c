@@ -34,11 +34,46 @@ static void scrub_64(void *samples, size_t size, uint64_t exponent)
 	}
 }
 
+/* the sign bit of unsigned samples, to flip it */
+static void flip_16(void *samples, size_t size, uint16_t sign)
+{
+	uint16_t *s = samples, *end = s + size / sizeof(*s);
+
+	for (; s < end; s++)
+		*s ^= sign;
+}
+
+static void flip_32(void *samples, size_t size, uint32_t sign)
+{
+	uint32_t *s = samples, *end = s + size / sizeof(*s);
+
+	for (; s < end; s++)
+		*s ^= sign;
+}
+
 void frames_copy(uint32_t format, void *to, const void *from, size_t size)
 {
 	/* the guest can change its pages meanwhile: check the copy */
 	memcpy(to, from, size);
 	switch (format) {
+	case SPA_AUDIO_FORMAT_U16_LE:
+		flip_16(to, size, htole16(0x8000));
+		break;
+	case SPA_AUDIO_FORMAT_U16_BE:
+		flip_16(to, size, htobe16(0x8000));
+		break;
+	case SPA_AUDIO_FORMAT_U24_32_LE:
+		flip_32(to, size, htole32(UINT32_C(0x00800000)));
+		break;
+	case SPA_AUDIO_FORMAT_U24_32_BE:
+		flip_32(to, size, htobe32(UINT32_C(0x00800000)));
+		break;
+	case SPA_AUDIO_FORMAT_U32_LE:
+		flip_32(to, size, htole32(UINT32_C(0x80000000)));
+		break;
+	case SPA_AUDIO_FORMAT_U32_BE:
+		flip_32(to, size, htobe32(UINT32_C(0x80000000)));
+		break;
 	case SPA_AUDIO_FORMAT_F32_LE:
 		scrub_32(to, size, htole32(F32_EXPONENT));
 		break;

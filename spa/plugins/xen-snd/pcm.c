@@ -27,6 +27,7 @@
 #include <spa/utils/string.h>
 
 #include "frames.h"
+#include "gain.h"
 #include "log.h"
 #include "pcm.h"
 #include "xen-snd.h"
@@ -80,6 +81,7 @@ struct impl {
 	struct spa_io_rate_match *rate_match;
 	struct spa_io_position *position;
 	bool started;
+	struct gain gain;
 };
 
 #define CHECK_PORT(this,d,p)	((d) == (this)->direction && (p) == 0)
@@ -536,7 +538,7 @@ static void read_frames(struct impl *this, void *data, uint32_t frames)
 		size_t size = (size_t)spans[i].frames * g->frame_size;
 
 		if (spans[i].data)
-			frames_copy(g->format, to, spans[i].data, size);
+			frames_copy(g->guest_format, to, spans[i].data, size);
 		else
 			frames_silence(g->format, to, size);
 		to += size;
@@ -544,12 +546,14 @@ static void read_frames(struct impl *this, void *data, uint32_t frames)
 	}
 	if (n >= 0)
 		xen_snd_stream_release(this->stream, done);
+	gain_apply(&this->gain, this->stream, data, done);
 	if (done < frames)
 		frames_silence(g->format, to, (size_t)(frames - done) * g->frame_size);
 }
 
-/* Frames into the guest's ring. */
-static void write_frames(struct impl *this, const void *data, uint32_t frames)
+/* Frames into the guest's ring. Changes them: nobody else reads this buffer, the
+ * converter's. */
+static void write_frames(struct impl *this, void *data, uint32_t frames)
 {
 	const struct xen_snd_geometry *g = &this->stream->geometry;
 	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
@@ -557,11 +561,12 @@ static void write_frames(struct impl *this, const void *data, uint32_t frames)
 	uint32_t done = 0;
 	int i, n;
 
+	gain_apply(&this->gain, this->stream, data, frames);
 	n = xen_snd_stream_acquire(this->stream, frames, cycle_nsec(this), spans);
 	for (i = 0; i < n; i++) {
 		size_t size = (size_t)spans[i].frames * g->frame_size;
 
-		frames_copy(g->format, spans[i].data, from, size);
+		frames_copy(g->guest_format, spans[i].data, from, size);
 		from += size;
 		done += spans[i].frames;
 	}
@@ -746,6 +751,7 @@ static int impl_init(const struct spa_handle_factory *factory, struct spa_handle
 			&impl_node, this);
 	spa_hook_list_init(&this->hooks);
 	spa_list_init(&this->free);
+	gain_init(&this->gain, this->stream);
 	init_node_info(this);
 	init_port_info(this);
 	return 0;

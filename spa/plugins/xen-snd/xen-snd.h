@@ -24,7 +24,8 @@
 
 /* Constant from OPEN to CLOSE. */
 struct xen_snd_geometry {
-	uint32_t format;		/* enum spa_audio_format, interleaved */
+	uint32_t format;		/* enum spa_audio_format in the graph, interleaved */
+	uint32_t guest_format;		/* in the guest's ring: the same, or its unsigned kin */
 	uint32_t rate;			/* Hz */
 	uint32_t channels;		/* 1..SPA_AUDIO_MAX_CHANNELS */
 	uint32_t position[SPA_AUDIO_MAX_CHANNELS];
@@ -42,9 +43,17 @@ struct xen_snd_span {
 /* one held back, two for a ring that wraps, one of silence */
 #define XEN_SND_MAX_SPANS	4
 
+/* What the guest makes of its own volume, 0.0 to 1.0 a channel. Guest thread writes:
+ * the gains, then the serial; the node ramps to them. */
+struct xen_snd_gains {
+	_Atomic uint32_t serial;
+	_Atomic float channel[SPA_AUDIO_MAX_CHANNELS];
+};
+
 struct xen_snd_stream {
 	struct spa_interface iface;		/* XEN_SND_TYPE_STREAM */
 	struct xen_snd_geometry geometry;
+	struct xen_snd_gains gains;
 };
 
 /* Data thread only, realtime safe: no lock, no allocation, no system call but
