@@ -136,6 +136,7 @@ static int read_rings(struct reader *r, const char *directory, struct line_confi
 		config->event_channel = draft.event_channel;
 	}
 	config->dialect = prefixed ? rfc : events ? upstream : &wire_dialects[WIRE_DIALECT_1];
+	config->identity.protocol = config->dialect->name;
 	return 0;
 }
 

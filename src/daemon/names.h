@@ -18,6 +18,7 @@
 #define KEY_XEN_CARD_LABEL	"xen.card.label"	/* the guest's words */
 #define KEY_XEN_PCM_LABEL	"xen.pcm.label"
 #define KEY_XEN_UNIQUE_ID	"xen.unique-id"
+#define KEY_XEN_PROTOCOL	"xen.protocol"		/* sndif's version: 1, 2-rfc or 2 */
 #define KEY_XEN_BUFFER		"xen.buffer"		/* frames */
 #define KEY_XEN_PERIOD		"xen.period"		/* frames */
 

@@ -89,6 +89,7 @@ static void set_identity(struct pw_properties *props, const struct stream_identi
 	pw_properties_set(props, KEY_XEN_CARD_LABEL, id->card_label);
 	pw_properties_set(props, KEY_XEN_PCM_LABEL, id->pcm_label);
 	pw_properties_set(props, KEY_XEN_UNIQUE_ID, id->unique_id);
+	pw_properties_set(props, KEY_XEN_PROTOCOL, id->protocol);
 }
 
 static void set_geometry(struct pw_properties *props, const struct xen_snd_geometry *g)

@@ -34,6 +34,7 @@ struct stream_identity {
 	char card_label[STREAM_NAME_SIZE];	/* short-name */
 	char pcm_label[STREAM_NAME_SIZE];	/* name */
 	char unique_id[STREAM_NAME_SIZE];
+	const char *protocol;			/* wire_dialect.name */
 };
 
 enum stream_state {
