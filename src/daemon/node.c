@@ -332,17 +332,19 @@ static const struct pw_proxy_events proxy_events = {
 	.removed = on_proxy_removed,
 };
 
-static int load_handle(struct node *node)
+static int load_handle(struct node *node, const struct pw_properties *props)
 {
-	struct spa_dict_item items[2];
+	const char *position = pw_properties_get(props, SPA_KEY_AUDIO_POSITION);
+	struct spa_dict_item items[3];
 	char pointer[64];
 
 	snprintf(pointer, sizeof(pointer), "pointer:%p", (void *)&node->stream->iface);
 	items[0] = SPA_DICT_ITEM_INIT(XEN_SND_KEY_STREAM, pointer);
 	items[1] = SPA_DICT_ITEM_INIT(SPA_KEY_LIBRARY_NAME, LIBRARY_NAME);
+	items[2] = SPA_DICT_ITEM_INIT(SPA_KEY_AUDIO_POSITION, position);
 	node->handle = pw_context_load_spa_handle(node->nodes->graph->context,
 			node->stream->capture ? XEN_SND_NAME_SINK : XEN_SND_NAME_SOURCE,
-			&SPA_DICT_INIT_ARRAY(items));
+			&SPA_DICT_INIT(items, position ? 3 : 2));
 	if (node->handle == NULL) {
 		int res = -errno;
 		pw_log_error("can't load "LIBRARY_NAME".so: %m (is it installed, or "
@@ -405,7 +407,7 @@ static void node_make(struct node *node)
 		return;
 	if ((props = make_properties(node)) == NULL)
 		return;
-	if ((res = load_handle(node)) < 0) {
+	if ((res = load_handle(node, props)) < 0) {
 		pw_properties_free(props);
 		return;
 	}

@@ -11,16 +11,19 @@
 #include <errno.h>
 #include <string.h>
 
+#include <spa/debug/types.h>
 #include <spa/node/io.h>
 #include <spa/node/keys.h>
 #include <spa/node/node.h>
 #include <spa/node/utils.h>
 #include <spa/param/audio/format-utils.h>
+#include <spa/param/audio/type-info.h>
 #include <spa/param/buffers.h>
 #include <spa/param/latency-utils.h>
 #include <spa/param/param.h>
 #include <spa/pod/filter.h>
 #include <spa/utils/keys.h>
+#include <spa/utils/json.h>
 #include <spa/utils/list.h>
 #include <spa/utils/names.h>
 #include <spa/utils/result.h>
@@ -51,6 +54,7 @@ struct impl {
 	struct xen_snd_stream *stream;
 	enum spa_direction direction;	/* of the port: OUTPUT for a source */
 	uint32_t quantum_limit;
+	uint32_t positions[SPA_AUDIO_MAX_CHANNELS];
 
 	/* main thread */
 	struct spa_hook_list hooks;
@@ -182,7 +186,7 @@ static struct spa_pod *build_format(struct impl *this, struct spa_pod_builder *b
 
 	if (index > 0)
 		return NULL;
-	memcpy(raw.position, g->position, g->channels * sizeof(g->position[0]));
+	memcpy(raw.position, this->positions, g->channels * sizeof(raw.position[0]));
 	return spa_format_audio_raw_build(b, id, &raw);
 }
 
@@ -690,6 +694,40 @@ static struct xen_snd_stream *find_stream(const struct spa_dict *info)
 	return stream;
 }
 
+static uint32_t find_channel(const char *name)
+{
+	const struct spa_type_info *type;
+
+	for (type = spa_type_audio_channel; type->name; type++) {
+		if (spa_streq(name, spa_debug_type_short_name(type->name)))
+			return type->type;
+	}
+	return SPA_AUDIO_CHANNEL_UNKNOWN;
+}
+
+/* "[ FL FR ]" instead of the usual order, if it has as many channels */
+static void init_positions(struct impl *this, const char *str)
+{
+	const struct xen_snd_geometry *g = &this->stream->geometry;
+	uint32_t positions[SPA_AUDIO_MAX_CHANNELS], n = 0;
+	struct spa_json it[2];
+	char name[32];
+
+	memcpy(this->positions, g->position, sizeof(this->positions));
+	if (str == NULL)
+		return;
+	spa_json_init(&it[0], str, strlen(str));
+	if (spa_json_enter_array(&it[0], &it[1]) <= 0)
+		spa_json_init(&it[1], str, strlen(str));
+	while (n < SPA_AUDIO_MAX_CHANNELS && spa_json_get_string(&it[1], name, sizeof(name)) > 0)
+		positions[n++] = find_channel(name);
+	if (n == g->channels)
+		memcpy(this->positions, positions, n * sizeof(positions[0]));
+	else
+		spa_log_warn(this->log, "%p: "SPA_KEY_AUDIO_POSITION" \"%s\" names %u channels of a "
+				"stream of %u: ignored", this, str, n, g->channels);
+}
+
 static void init_node_info(struct impl *this)
 {
 	this->info_all = SPA_NODE_CHANGE_MASK_FLAGS | SPA_NODE_CHANGE_MASK_PROPS |
@@ -752,6 +790,7 @@ static int impl_init(const struct spa_handle_factory *factory, struct spa_handle
 	spa_hook_list_init(&this->hooks);
 	spa_list_init(&this->free);
 	gain_init(&this->gain, this->stream);
+	init_positions(this, spa_dict_lookup(info, SPA_KEY_AUDIO_POSITION));
 	init_node_info(this);
 	init_port_info(this);
 	return 0;
