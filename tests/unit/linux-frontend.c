@@ -6,9 +6,6 @@
 #include "linux-frontend.h"
 #include "test.h"
 
-/* of the page; written out here so that the backend's own constants are tested */
-#define SLOTS	63u
-
 static uint32_t *in_cons(struct linux_frontend *fe)
 {
 	return (uint32_t *)fe->page;
@@ -21,7 +18,7 @@ static uint32_t in_prod(const struct linux_frontend *fe)
 
 void linux_init(struct linux_frontend *fe, enum linux_generation generation, void *page)
 {
-	*fe = (struct linux_frontend) { .generation = generation, .page = page };
+	*fe = (struct linux_frontend) { .generation = generation, .page = page, .packet = 64 };
 	memset(page, 0, 4096);
 }
 
@@ -88,10 +85,11 @@ static void read_event(struct linux_frontend *fe, const uint8_t *event)
 
 void linux_interrupt(struct linux_frontend *fe)
 {
-	uint32_t cons = *in_cons(fe), prod = in_prod(fe);
+	/* the header is as large as a packet */
+	uint32_t cons = *in_cons(fe), prod = in_prod(fe), slots = 4096 / fe->packet - 1;
 
-	check(prod - cons <= SLOTS);
+	check(prod - cons <= slots);
 	for (; cons != prod; cons++)
-		read_event(fe, fe->page + 64 + cons % SLOTS * 64);
+		read_event(fe, fe->page + (1 + cons % slots) * fe->packet);
 	*in_cons(fe) = cons;
 }

@@ -22,6 +22,7 @@ enum linux_generation {
 struct linux_frontend {
 	enum linux_generation generation;
 	uint8_t *page;			/* the event page */
+	uint32_t packet;		/* octets of an event: 64, or 32 in the RFC of 2017 */
 	uint32_t buffer, period;	/* frames */
 	uint32_t frame_size;		/* octets, 0: no geometry, as before hw_params */
 

@@ -9,6 +9,7 @@
 
 #define FRAME_SIZE	4u
 #define POSITIONS	31u	/* that fit into 63 slots, two each */
+#define RFC_POSITIONS	63u	/* and into 127 */
 
 /* the page, between two that nobody may write */
 static uint8_t pages[3][WIRE_PAGE_SIZE] __attribute__((aligned(WIRE_PAGE_SIZE)));
@@ -18,12 +19,16 @@ static struct event_page events;
 static struct linux_frontend guest;
 static uint64_t position;	/* frames, since OPEN */
 
+static enum wire_dialect_id dialect = WIRE_DIALECT_2;
+
 static void start(enum linux_generation generation)
 {
 	memset(pages[0], 0xa5, WIRE_PAGE_SIZE);
 	memset(pages[2], 0xa5, WIRE_PAGE_SIZE);
 	linux_init(&guest, generation, page);
-	event_page_init(&events, &wire_dialects[WIRE_DIALECT_2], page);
+	if (dialect == WIRE_DIALECT_RFC)
+		guest.packet = 32;
+	event_page_init(&events, &wire_dialects[dialect], page);
 }
 
 static void open_stream(void)
@@ -135,11 +140,11 @@ static void full_page(enum linux_generation generation)
 	play(10, 1);
 	while (post())
 		accepted++;
-	check_eq(accepted, POSITIONS);
+	check_eq(accepted, dialect == WIRE_DIALECT_RFC ? RFC_POSITIONS : POSITIONS);
 	for (i = 0; i < 1000; i++)
 		check(!post());
 	linux_interrupt(&guest);
-	check_eq(guest.accepted, 10 + POSITIONS);
+	check_eq(guest.accepted, 10 + accepted);
 	must_post();
 	linux_interrupt(&guest);
 	/* the next position says all that those without room would have */
@@ -277,6 +282,43 @@ TEST(newer_linux_reads_no_position_after_close)
 	close_with_unread(LINUX_NEWER, 0);
 	close_with_unread(LINUX_NEWER, 1);
 	close_with_unread(LINUX_NEWER, POSITIONS);
+}
+
+/* The drivers of 2017 were not published: whichever way they count. */
+TEST(the_rfc_takes_every_position_once_over_five_reopens)
+{
+	dialect = WIRE_DIALECT_RFC;
+	every_position_once(LINUX_OLDER);
+	every_position_once(LINUX_NEWER);
+}
+
+TEST(the_rfc_loses_no_id_to_a_full_page)
+{
+	dialect = WIRE_DIALECT_RFC;
+	full_page(LINUX_OLDER);
+	full_page(LINUX_NEWER);
+}
+
+TEST(the_rfc_follows_when_the_index_wraps)
+{
+	dialect = WIRE_DIALECT_RFC;
+	index_wrap(LINUX_OLDER, 5);
+	index_wrap(LINUX_NEWER, 5);
+}
+
+TEST(the_rfc_reads_no_position_after_close)
+{
+	dialect = WIRE_DIALECT_RFC;
+	close_with_unread(LINUX_OLDER, RFC_POSITIONS);
+	close_with_unread(LINUX_NEWER, RFC_POSITIONS);
+}
+
+TEST(version_1_has_no_page_and_no_event)
+{
+	event_page_init(&events, &wire_dialects[WIRE_DIALECT_1], NULL);
+	event_page_open(&events);
+	check(!post());
+	event_page_close(&events);
 }
 
 TEST(a_position_beyond_32_bits_arrives_whole)

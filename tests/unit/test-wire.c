@@ -308,3 +308,75 @@ TEST(a_status_is_never_positive_nor_unknown_to_xen)
 	for (res = -4096; res < 0; res++)
 		check(wire_status(res) < 0);
 }
+
+/* The dialects that no header describes any more. */
+
+static void is_shaped(enum wire_dialect_id id, uint32_t packet, uint32_t ring, uint32_t events,
+		uint32_t last_op)
+{
+	const struct wire_dialect *d = &wire_dialects[id];
+
+	check_eq(d->packet_size, packet);
+	check_eq(d->ring_slots, ring);
+	check_eq(d->event_slots, events);
+	check_eq(d->last_op, last_op);
+	check(d->packet_size <= WIRE_PACKET_SIZE);
+	check(WIRE_RING_HEADER + d->ring_slots * d->packet_size <= WIRE_PAGE_SIZE);
+	check((1 + d->event_slots) * d->packet_size <= WIRE_PAGE_SIZE);
+}
+
+TEST(dialects_have_their_shapes)
+{
+	is_shaped(WIRE_DIALECT_1, 32, 64, 0, WIRE_OP_UNMUTE);
+	is_shaped(WIRE_DIALECT_RFC, 32, 64, 127, WIRE_OP_TRIGGER);
+	is_shaped(WIRE_DIALECT_2, 64, 32, 63, WIRE_OP_HW_PARAM_QUERY);
+}
+
+TEST(dialects_have_their_keys)
+{
+	check_str(wire_dialects[WIRE_DIALECT_1].ring_ref_key, "ring-ref");
+	check_str(wire_dialects[WIRE_DIALECT_1].event_channel_key, "event-channel");
+	check_str(wire_dialects[WIRE_DIALECT_RFC].ring_ref_key, "req-ring-ref");
+	check_str(wire_dialects[WIRE_DIALECT_RFC].event_channel_key, "req-event-channel");
+	check_str(wire_dialects[WIRE_DIALECT_2].ring_ref_key, XENSND_FIELD_RING_REF);
+	check_str(wire_dialects[WIRE_DIALECT_2].event_channel_key, XENSND_FIELD_EVT_CHNL);
+}
+
+TEST(version_1_has_no_period)
+{
+	struct xensnd_req req = make_request(XENSND_OP_OPEN);
+	struct wire_request parsed;
+
+	req.op.open.period_sz = 4096;
+	wire_get_request(&wire_dialects[WIRE_DIALECT_1], (const uint8_t *)&req, &parsed);
+	check_eq(parsed.open.period_size, 0);
+	wire_get_request(&wire_dialects[WIRE_DIALECT_RFC], (const uint8_t *)&req, &parsed);
+	check_eq(parsed.open.period_size, 4096);
+}
+
+/* Octets beyond a short packet are the next request's. */
+TEST(an_operation_that_the_dialect_lacks_has_no_body)
+{
+	static const struct wire_request nothing = { 0 };
+	struct xensnd_req req = make_request(XENSND_OP_HW_PARAM_QUERY);
+	struct wire_request parsed;
+
+	wire_get_request(&wire_dialects[WIRE_DIALECT_RFC], (const uint8_t *)&req, &parsed);
+	check_eq(parsed.op, XENSND_OP_HW_PARAM_QUERY);
+	check_mem(&parsed.hw, &nothing.hw, sizeof(nothing.hw));
+	req.operation = XENSND_OP_TRIGGER;
+	wire_get_request(&wire_dialects[WIRE_DIALECT_1], (const uint8_t *)&req, &parsed);
+	check_eq(parsed.op, XENSND_OP_TRIGGER);
+	check_mem(&parsed.hw, &nothing.hw, sizeof(nothing.hw));
+}
+
+TEST(a_short_response_is_not_written_past_its_end)
+{
+	struct wire_request req = { .id = 1, .op = WIRE_OP_CLOSE };
+	uint8_t packet[WIRE_PACKET_SIZE];
+
+	memset(packet, 0xa5, sizeof(packet));
+	wire_put_response(&wire_dialects[WIRE_DIALECT_1], packet, &req, 0, NULL);
+	check_eq(packet[31], 0);
+	check_eq(packet[32], 0xa5);
+}
