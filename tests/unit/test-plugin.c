@@ -632,6 +632,9 @@ TEST(without_a_free_buffer_no_frame_is_consumed)
 	check_eq(spa_node_port_reuse_buffer(t.node, 0, 1), 0);
 	check_eq(spa_node_port_reuse_buffer(t.node, 0, 99), 0);
 	check(process_source() == &t.datas[1]);
+	t.io.buffer_id = SPA_ID_INVALID;
+	t.io.status = SPA_STATUS_NEED_DATA;
+	check_eq(spa_node_process(t.node), -EPIPE);
 	end_node();
 }
 

@@ -589,6 +589,19 @@ TEST(stop_aligns_before_it_is_answered)
 	close_stream();
 }
 
+TEST(stop_at_a_whole_buffer_has_nothing_to_tell)
+{
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	play_cycle(4800);
+	check_eq(t.notified, 1);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_STOP), 0);
+	check_eq(t.notified, 1);
+	check_eq(position(), 4800);
+	close_stream();
+}
+
 TEST(what_was_left_at_stop_is_not_heard_after_the_next_start)
 {
 	uint32_t round, i;
@@ -783,6 +796,26 @@ TEST(closing_waits_for_the_cycle_that_is_under_way)
 	pthread_join(thread, NULL);
 	check(atomic_load(&closed));
 	check_eq(acquire(100, spans), -EAGAIN);
+	stream_unref(t.stream);
+	free(t.ring);
+}
+
+/* Older Linux reads it later, when its buffer has no frames to divide by. */
+TEST(a_position_that_was_not_read_before_close_is_none_after_it)
+{
+	uint64_t accepted;
+
+	open_stream(1000, 100, false);
+	link_node();
+	start();
+	play_cycle(300);
+	interrupt();
+	play_cycle(300);
+	accepted = t.guest.accepted;
+	stream_close(t.stream);
+	linux_free(&t.guest);
+	linux_interrupt(&t.guest);
+	check_eq(t.guest.accepted, accepted);
 	stream_unref(t.stream);
 	free(t.ring);
 }
@@ -997,6 +1030,10 @@ TEST(a_late_clock_takes_no_more_than_linux_can_count)
 	stream_tick(t.stream, now + 10 * SEC);
 	check(position() > before);
 	check(position() - before < 4800);
+	/* and what it missed is gone */
+	before = position();
+	stream_tick(t.stream, now + 10 * SEC + MSEC);
+	check(position() - before <= RATE / 1000 + 1);
 	close_stream();
 }
 
