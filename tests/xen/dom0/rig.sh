@@ -9,6 +9,12 @@ uptime_now() {
     echo "$up"
 }
 
+uptime_seconds() {
+    local up
+    read -r up _ </proc/uptime
+    echo "${up%.*}"
+}
+
 # say TEXT: a line in the scenario's log, seen at once on the host.
 say() {
     local line
@@ -50,10 +56,11 @@ seconds_since() {
 
 # wait_until SECONDS COMMAND...: until COMMAND succeeds.
 wait_until() {
-    local tries=$(($1 * 5))
+    local until
+    until=$(($(uptime_seconds) + $1))
     shift
     while ! "$@" >/dev/null 2>&1; do
-        ((tries-- > 0)) || return 1
+        [[ $(uptime_seconds) -lt $until ]] || return 1
         sleep 0.2
     done
 }
@@ -166,7 +173,7 @@ guest_names() {
     printf '%s\n' "${names[@]:-guest}"
 }
 
-# guest_config NAME: the whole xl configuration on standard output.
+# guest_config NAME CPU: the whole xl configuration on standard output.
 guest_config() {
     cat <<END
 name = "$1"
@@ -176,6 +183,7 @@ ramdisk = "/run/guests/$1.img"
 extra = "console=hvc0 rdinit=/init quiet rig.name=$1"
 memory = 192
 vcpus = 1
+cpus = "$2"
 on_crash = "preserve"
 disk = [ "vdev=xvda,format=raw,access=w,script=/rig/block,target=/run/guests/$1.disk" ]
 END
@@ -190,7 +198,7 @@ create_guest() {
     mkdir -p /run/guests
     cat "$SCENARIO/kernel/initrd" "$SCENARIO/guest.cpio" >"/run/guests/$1.img"
     truncate -s 64M "/run/guests/$1.disk"
-    guest_config "$1" >"/run/guests/$1.cfg"
+    guest_config "$1" "$((1 + $(ls /run/guests/*.cfg 2>/dev/null | wc -l) % 2))" >"/run/guests/$1.cfg"
     from=$(uptime_now)
     xl create -q "/run/guests/$1.cfg" >>"$OUT/xl.log" 2>&1 || fail "xl create $1: see xl.log"
     figure "xl create $1" "$(seconds_since "$from")" s
@@ -207,13 +215,20 @@ guest_said() {
     grep -qs "^rig: $2" "$(guest_console "$1")"
 }
 
-# wait_said NAME TEXT [SECONDS]
+# wait_said NAME TEXT [SECONDS]: fails at once if the guest's script ends without it.
 wait_said() {
-    wait_until "${3:-60}" guest_said "$1" "$2" || fail "guest $1 did not say '$2' within ${3:-60} s"
+    wait_until "${3:-60}" guest_said_or_ended "$1" "$2" || fail "guest $1 did not say '$2' within ${3:-60} s"
+    guest_said "$1" "$2" || wait_guest "$1"
+    guest_said "$1" "$2" || fail "guest $1 ended and did not say '$2'"
+}
+
+guest_said_or_ended() {
+    guest_said "$1" "$2" || guest_said "$1" "end "
 }
 
 # tell_guest NAME WORD: what wait_told in the guest waits for.
 tell_guest() {
+    say "telling $1: $2"
     xenstore-write "/local/domain/$(xl domid "$1")/data/$2" 1
 }
 
@@ -250,9 +265,10 @@ shutdown_guest() {
     say "guest $1 is shut down"
 }
 
-# vsnd_left: what XenStore still holds of sound devices.
+# vsnd_left: what XenStore still holds of sound devices. A Linux guest may keep error/device/vsnd as a
+# record of an error; that one is its own.
 vsnd_left() {
-    xenstore-ls -f | grep -E '(backend|device)/vsnd' || true
+    xenstore-ls -f | grep -E '^/(local/domain|libxl)/[0-9]+/(backend|device)/vsnd' || true
 }
 
 no_guest() {

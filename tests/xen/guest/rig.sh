@@ -29,11 +29,12 @@ figure() {
 
 # wait_until SECONDS COMMAND...
 wait_until() {
-    tries=$(($1 * 10))
+    read -r up _ </proc/uptime
+    until=$((${up%.*} + $1))
     shift
     while ! "$@" >/dev/null 2>&1; do
-        [ "$tries" -gt 0 ] || return 1
-        tries=$((tries - 1))
+        read -r up _ </proc/uptime
+        [ "${up%.*}" -lt "$until" ] || return 1
         sleep 0.1
     done
 }
