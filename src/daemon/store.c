@@ -49,24 +49,34 @@ int store_read(struct xs_handle *xs, char *value, size_t size, const char *path,
 /* octets of the UTF-8 character at `s`, 0 if there is no printable one */
 static size_t printable(const unsigned char *s)
 {
+	static const struct {
+		unsigned char mask, lead;
+		uint32_t least;			/* that needs so many octets */
+	} forms[] = {
+		{ 0x80, 0x00, 0x20 },
+		{ 0xe0, 0xc0, 0xa0 },		/* what is below are controls */
+		{ 0xf0, 0xe0, 0x800 },
+		{ 0xf8, 0xf0, 0x10000 },
+	};
+	uint32_t code;
 	size_t i, len;
 
-	if (s[0] >= 0x20 && s[0] < 0x7f)
-		return 1;
-	if (s[0] >= 0xc2 && s[0] < 0xe0)
-		len = 2;
-	else if (s[0] >= 0xe0 && s[0] < 0xf0)
-		len = 3;
-	else if (s[0] >= 0xf0 && s[0] < 0xf5)
-		len = 4;
-	else
+	for (len = 0; len < SPA_N_ELEMENTS(forms); len++) {
+		if ((s[0] & forms[len].mask) == forms[len].lead)
+			break;
+	}
+	if (len == SPA_N_ELEMENTS(forms))
 		return 0;
-	for (i = 1; i < len; i++) {
+	code = s[0] & ~forms[len].mask;
+	for (i = 1; i <= len; i++) {
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
+		code = code << 6 | (s[i] & 0x3f);
 	}
-	/* C1 controls */
-	return s[0] == 0xc2 && s[1] < 0xa0 ? 0 : len;
+	if (code < forms[len].least || code == 0x7f || code > 0x10ffff ||
+	    (code >= 0xd800 && code < 0xe000))
+		return 0;
+	return len + 1;
 }
 
 void store_read_label(struct xs_handle *xs, char *label, size_t size, const char *path, ...)

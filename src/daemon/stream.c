@@ -15,15 +15,16 @@
 
 #define MSEC(n)			((n) * (uint64_t)SPA_NSEC_PER_MSEC)
 
-/* A node that was just linked gets its ports one by one. Wait for all of them,
- * and this long at most, before the first frame is consumed. */
-#define SETTLE_CYCLES		2u
-#define SETTLE_NSEC		MSEC(100)
+/* A node that was just linked gets its ports one by one, and their buffers a moment
+ * before what is in them is heard. The first frame is consumed when all of them
+ * have been there for a cycle and this long, or when some have waited long. */
+#define SETTLE_LINKED		MSEC(20)
+#define SETTLE_MAX		MSEC(100)
 
 /* A Linux guest gives up a write or a drain when its application was not woken for
- * 1.1 buffers, 100 ms at least, and a period has to pass to wake it. Wait for the
- * graph as long as that allows, a few cycles at least, before the clock takes over:
- * what the clock consumes is not heard. */
+ * 1.1 buffers, 100 ms at least, and a period has to pass to wake it, and the cycle
+ * that ends it. Wait for the graph as long as that allows, a few cycles at least,
+ * before the clock takes over: what the clock consumes is not heard. */
 #define GUEST_PATIENCE(buffer)	SPA_MAX((buffer) * 11 / 10, MSEC(100))
 #define MARGIN			MSEC(40)
 #define PATIENCE_MIN		MSEC(20)
@@ -169,14 +170,15 @@ static void advance(struct stream *s, uint32_t frames)
 /* true when all ports of a new node carry data, or have had their time */
 static bool is_settled(struct stream *s, uint64_t cycle_nsec)
 {
-	if (s->settled > SETTLE_CYCLES)
+	uint64_t linked = s->settling.linked, all = s->settling.all;
+
+	if (s->settling.done)
 		return true;
-	s->unsettled_nsec += cycle_nsec;
+	s->settling.all += cycle_nsec;
 	if (atomic_load_explicit(&s->linked, memory_order_relaxed))
-		s->settled++;
-	else if (s->unsettled_nsec > SETTLE_NSEC)
-		s->settled = SETTLE_CYCLES + 1;
-	return s->settled > SETTLE_CYCLES;
+		s->settling.linked += cycle_nsec;
+	s->settling.done = linked >= SPA_MAX(SETTLE_LINKED, cycle_nsec) || all >= SETTLE_MAX;
+	return s->settling.done;
 }
 
 static bool is_running(const struct stream *s)
@@ -190,8 +192,6 @@ static int impl_acquire(void *object, uint32_t frames, uint64_t cycle_nsec,
 	struct stream *s = object;
 
 	atomic_store_explicit(&s->cycle_nsec, cycle_nsec, memory_order_relaxed);
-	atomic_fetch_add_explicit(&s->cycles, 1, memory_order_release);
-
 	if (!is_settled(s, cycle_nsec) || !gate_try(s))
 		return -EAGAIN;
 	if (!is_running(s)) {
@@ -207,8 +207,10 @@ static void impl_release(void *object, uint32_t frames)
 {
 	struct stream *s = object;
 
-	if (frames > 0)
+	if (frames > 0) {
 		advance(s, frames);
+		atomic_fetch_add_explicit(&s->cycles, 1, memory_order_relaxed);
+	}
 	gate_give(s);
 }
 
@@ -408,7 +410,7 @@ static uint64_t patience(const struct stream *s)
 	uint64_t cycle = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
 	uint64_t least = SPA_MAX(PATIENCE_CYCLES * cycle, PATIENCE_MIN);
 	uint64_t most = GUEST_PATIENCE(to_nsec(s, g->buffer_frames));
-	uint64_t needed = to_nsec(s, g->period_frames) + MARGIN;
+	uint64_t needed = to_nsec(s, g->period_frames * 3 / 2) + MARGIN;
 
 	return SPA_CLAMP(most > needed ? most - needed : 0, least, PATIENCE_MAX);
 }

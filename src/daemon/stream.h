@@ -89,10 +89,12 @@ struct stream {
 	bool holding;				/* there is one */
 
 	/* data thread writes */
-	atomic_uint cycles;			/* process() calls, free-running */
+	atomic_uint cycles;			/* that consumed something, free-running */
 	atomic_uint_least64_t cycle_nsec;	/* length of the last */
-	uint32_t settled;			/* cycles since `linked`, data thread only */
-	uint64_t unsettled_nsec;		/* data thread only */
+	struct {				/* data thread only */
+		uint64_t all, linked;		/* ns of cycles since the first, since `linked` */
+		bool done;
+	} settling;
 
 	/* guest thread writes, main loop reads: what the guest has set */
 	struct {

@@ -1,0 +1,538 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* A line's requests and their answers: what a guest may ask, in what order, and
+ * what it gets for the rest. Grants and event channels are the test's. */
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <xen/errno.h>
+#include <xen/xen.h>
+#include <xen/event_channel.h>
+#include <xen/grant_table.h>
+#include <xen/io/ring.h>
+#include <xen/io/sndif.h>
+
+#include "guest.h"
+#include "log.h"
+#include "test.h"
+
+#define RING_GREF	11u
+#define EVENTS_GREF	12u
+#define DIRECTORY_GREF	13u
+#define BUFFER_GREF	100u		/* and those after it */
+#define REQUEST_PORT	21
+#define EVENT_PORT	22
+#define BUFFER		65536u
+#define FRAME		4u
+
+PW_LOG_TOPIC(xen_snd_log_topic, "test");
+
+/* the guest's pages */
+static struct {
+	uint32_t req_prod, req_event, rsp_prod, rsp_event;
+	uint8_t pad[48];
+	union {
+		struct xensnd_req req;
+		struct xensnd_resp resp;
+	} slots[32];
+} ring __attribute__((aligned(4096)));
+static uint32_t event_page[1024] __attribute__((aligned(4096)));
+static uint32_t directory[1024] __attribute__((aligned(4096)));
+static uint8_t buffer[BUFFER] __attribute__((aligned(4096)));
+
+static struct {
+	struct line line;
+	struct guest guest;
+	struct guest_env env;
+	struct stream_watcher watcher;
+	atomic_uint_least64_t min_period;
+	unsigned int changes;
+
+	uint32_t mapped;		/* pages, now */
+	unsigned int handles;		/* of event channels, now */
+	unsigned int bound;		/* ports, now */
+	unsigned int answers;		/* notifications of the request channel */
+	unsigned int unmasked;
+	bool deny_buffer;
+	uint16_t id;
+} t;
+
+/* in the place of libxengnttab's and libxenevtchn's */
+
+xengnttab_handle *xengnttab_open(struct xentoollog_logger *logger, unsigned int flags)
+{
+	return (xengnttab_handle *)&t;
+}
+
+int xengnttab_close(xengnttab_handle *handle)
+{
+	check_eq(t.mapped, 0);
+	return 0;
+}
+
+void *xengnttab_map_domain_grant_refs(xengnttab_handle *handle, uint32_t count, uint32_t domid,
+		uint32_t *grefs, int prot)
+{
+	void *page;
+
+	switch (grefs[0]) {
+	case RING_GREF:
+		page = &ring;
+		break;
+	case EVENTS_GREF:
+		page = event_page;
+		break;
+	case DIRECTORY_GREF:
+		page = directory;
+		break;
+	case BUFFER_GREF:
+		page = t.deny_buffer ? NULL : buffer;
+		break;
+	default:
+		page = NULL;
+	}
+	if (page)
+		t.mapped += count;
+	else
+		errno = EFAULT;
+	return page;
+}
+
+int xengnttab_unmap(xengnttab_handle *handle, void *address, uint32_t count)
+{
+	t.mapped -= count;
+	return 0;
+}
+
+xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
+{
+	t.handles++;
+	return (xenevtchn_handle *)&t.handles;
+}
+
+int xenevtchn_close(xenevtchn_handle *handle)
+{
+	t.handles--;
+	/* which unbinds the events' */
+	t.bound--;
+	return 0;
+}
+
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *handle, uint32_t domid,
+		evtchn_port_t port)
+{
+	t.bound++;
+	return port;
+}
+
+int xenevtchn_unbind(xenevtchn_handle *handle, evtchn_port_t port)
+{
+	check_eq(port, REQUEST_PORT);
+	t.bound--;
+	return 0;
+}
+
+int xenevtchn_notify(xenevtchn_handle *handle, evtchn_port_t port)
+{
+	t.answers += port == REQUEST_PORT;
+	return 0;
+}
+
+int xenevtchn_unmask(xenevtchn_handle *handle, evtchn_port_t port)
+{
+	/* never the events': a guest has no reason to signal it */
+	check_eq(port, REQUEST_PORT);
+	t.unmasked++;
+	return 0;
+}
+
+/* the guest thread's clock */
+void guest_wake(struct guest *guest)
+{
+}
+
+static void on_changed(struct stream_watcher *watcher, struct stream *stream)
+{
+	t.changes++;
+}
+
+/* Setting up. */
+
+static void start(bool capture)
+{
+	uint32_t i;
+
+	pw_init(NULL, NULL);
+	t.watcher.changed = on_changed;
+	t.env = (struct guest_env) { .watcher = &t.watcher, .min_period = &t.min_period,
+		.max_buffer = BUFFER };
+	t.guest.env = &t.env;
+	t.guest.domid = 3;
+	t.guest.evtchn = (xenevtchn_handle *)&t.guest;
+	check_eq(grants_open(&t.guest.grants, 3, NULL), 0);
+	check_eq(worker_init(&t.guest.worker), 0);
+
+	t.line.config = (struct line_config) {
+		.identity = { .guest = "test", .domid = 3 },
+		.capture = capture,
+		.dialect = &wire_dialects[WIRE_DIALECT_2],
+		.ring_ref = RING_GREF,
+		.event_channel = REQUEST_PORT,
+		.evt_ring_ref = EVENTS_GREF,
+		.evt_event_channel = EVENT_PORT,
+	};
+	limits_init(&t.line.config.limits, UINT64_C(1) << WIRE_FORMAT_S16_LE, BUFFER);
+	ring.req_event = ring.rsp_event = 1;
+	for (i = 0; i < BUFFER / 4096; i++)
+		directory[1 + i] = BUFFER_GREF + i;
+	check_eq(line_connect(&t.line, &t.guest), 0);
+	check_eq(t.mapped, 2);
+}
+
+static void stop(void)
+{
+	line_disconnect(&t.line);
+	check_eq(t.mapped, 0);
+	check_eq(t.handles, 0);
+	check_eq(t.bound, 0);
+	grants_close(&t.guest.grants);
+	worker_clear(&t.guest.worker);
+	pw_deinit();
+}
+
+static struct xensnd_req make(uint8_t operation)
+{
+	struct xensnd_req req;
+
+	/* Linux leaves in a slot what was there */
+	memset(&req, 0xa5, sizeof(req));
+	req.id = ++t.id;
+	req.operation = operation;
+	return req;
+}
+
+static void put(struct xensnd_req req)
+{
+	ring.slots[ring.req_prod++ % 32].req = req;
+}
+
+/* the answer's status, after all that has to be right with any answer */
+static int ask(struct xensnd_req req)
+{
+	unsigned int answers = t.answers, unmasked = t.unmasked;
+	const struct xensnd_resp *resp = &ring.slots[ring.rsp_prod % 32].resp;
+
+	put(req);
+	line_serve(&t.line);
+	check_eq(ring.rsp_prod, ring.req_prod);
+	check_eq(resp->id, req.id);
+	check_eq(resp->operation, req.operation);
+	check_eq(resp->reserved, 0);
+	check(resp->status <= 0);
+	check_eq(t.answers, answers + 1);
+	check_eq(t.unmasked, unmasked + 1);
+	return resp->status;
+}
+
+static struct xensnd_req make_open(void)
+{
+	struct xensnd_req req = make(XENSND_OP_OPEN);
+
+	req.op.open.pcm_rate = 48000;
+	req.op.open.pcm_format = XENSND_PCM_FORMAT_S16_LE;
+	req.op.open.pcm_channels = 2;
+	req.op.open.buffer_sz = BUFFER;
+	req.op.open.gref_directory = DIRECTORY_GREF;
+	req.op.open.period_sz = BUFFER / 4;
+	return req;
+}
+
+static int ask_span(uint8_t operation, uint32_t offset, uint32_t length)
+{
+	struct xensnd_req req = make(operation);
+
+	req.op.rw.offset = offset;
+	req.op.rw.length = length;
+	return ask(req);
+}
+
+static int ask_trigger(uint8_t type)
+{
+	struct xensnd_req req = make(XENSND_OP_TRIGGER);
+
+	req.op.trigger.type = type;
+	return ask(req);
+}
+
+static uint32_t state(void)
+{
+	return atomic_load(&t.line.stream->state);
+}
+
+/* The life of a stream. */
+
+TEST(a_stream_as_linux_uses_it)
+{
+	start(false);
+	check_eq(ask(make_open()), 0);
+	check_eq(t.changes, 1);
+	check_eq(t.mapped, 2 + BUFFER / 4096);
+	check_eq(ask_span(XENSND_OP_WRITE, 0, BUFFER), 0);
+	check_eq(ask_trigger(XENSND_OP_TRIGGER_START), 0);
+	check_eq(state(), STREAM_RUNNING);
+	check_eq(ask_trigger(XENSND_OP_TRIGGER_STOP), 0);
+	check_eq(state(), STREAM_PREPARED);
+	check_eq(ask(make(XENSND_OP_CLOSE)), 0);
+	check(t.line.stream == NULL);
+	check_eq(t.mapped, 2);
+	stop();
+}
+
+/* a second hw_params() in the guest */
+TEST(open_while_open_begins_anew)
+{
+	start(false);
+	check_eq(ask(make_open()), 0);
+	check_eq(ask_trigger(XENSND_OP_TRIGGER_START), 0);
+	check_eq(ask(make_open()), 0);
+	check_eq(state(), STREAM_PREPARED);
+	check_eq(t.mapped, 2 + BUFFER / 4096);
+	stop();
+}
+
+TEST(close_without_open_is_fine)
+{
+	start(false);
+	check_eq(ask(make(XENSND_OP_CLOSE)), 0);
+	check_eq(ask(make_open()), 0);
+	check_eq(ask(make(XENSND_OP_CLOSE)), 0);
+	check_eq(ask(make(XENSND_OP_CLOSE)), 0);
+	stop();
+}
+
+TEST(without_open_there_is_nothing_to_play)
+{
+	start(false);
+	check_eq(ask_span(XENSND_OP_WRITE, 0, 4), -XEN_EIO);
+	check_eq(ask_trigger(XENSND_OP_TRIGGER_START), -XEN_EIO);
+	check_eq(ask_span(XENSND_OP_SET_VOLUME, 0, 8), -XEN_EIO);
+	check_eq(ask_span(XENSND_OP_GET_VOLUME, 0, 8), -XEN_EIO);
+	check_eq(ask_span(XENSND_OP_MUTE, 0, 8), -XEN_EIO);
+	check_eq(ask_span(XENSND_OP_UNMUTE, 0, 8), -XEN_EIO);
+	stop();
+}
+
+TEST(disconnecting_closes_what_is_open)
+{
+	start(true);
+	check_eq(ask(make_open()), 0);
+	check_eq(ask_trigger(XENSND_OP_TRIGGER_START), 0);
+	stop();
+}
+
+/* What is refused. */
+
+static void open_refused(struct xensnd_req req, int status)
+{
+	check_eq(ask(req), status);
+	check(t.line.stream == NULL);
+	check_eq(t.mapped, 2);
+}
+
+TEST(open_with_what_was_not_offered_is_refused)
+{
+	struct xensnd_req req;
+
+	start(false);
+	req = make_open();
+	req.op.open.pcm_rate = 96000;
+	open_refused(req, -XEN_EINVAL);
+	req = make_open();
+	req.op.open.pcm_format = 200;
+	open_refused(req, -XEN_EINVAL);
+	req = make_open();
+	req.op.open.pcm_channels = 0;
+	open_refused(req, -XEN_EINVAL);
+	req = make_open();
+	req.op.open.buffer_sz = UINT32_MAX;
+	open_refused(req, -XEN_EINVAL);
+	stop();
+}
+
+TEST(open_with_pages_that_are_not_there_is_refused)
+{
+	struct xensnd_req req;
+
+	start(false);
+	req = make_open();
+	req.op.open.gref_directory = 7;
+	open_refused(req, -XEN_EFAULT);
+	req = make_open();
+	req.op.open.gref_directory = UINT32_MAX;
+	open_refused(req, -XEN_EINVAL);
+	t.deny_buffer = true;
+	open_refused(make_open(), -XEN_EFAULT);
+	t.deny_buffer = false;
+	directory[5] = 0;
+	open_refused(make_open(), -XEN_EINVAL);
+	stop();
+}
+
+TEST(a_span_outside_of_the_buffer_is_refused)
+{
+	start(false);
+	check_eq(ask(make_open()), 0);
+	check_eq(ask_span(XENSND_OP_WRITE, BUFFER - FRAME, FRAME), 0);
+	check_eq(ask_span(XENSND_OP_WRITE, BUFFER, 0), 0);
+	check_eq(ask_span(XENSND_OP_WRITE, BUFFER, FRAME), -XEN_EINVAL);
+	check_eq(ask_span(XENSND_OP_WRITE, 0, BUFFER + FRAME), -XEN_EINVAL);
+	check_eq(ask_span(XENSND_OP_WRITE, UINT32_MAX - 3, 8), -XEN_EINVAL);
+	check_eq(ask_span(XENSND_OP_WRITE, 4, UINT32_MAX - 3), -XEN_EINVAL);
+	check_eq(atomic_load(&t.line.stream->counters.refused), 4);
+	stop();
+}
+
+TEST(a_span_of_broken_frames_is_refused)
+{
+	start(false);
+	check_eq(ask(make_open()), 0);
+	check_eq(ask_span(XENSND_OP_WRITE, 2, FRAME), -XEN_EINVAL);
+	check_eq(ask_span(XENSND_OP_WRITE, 0, FRAME + 1), -XEN_EINVAL);
+	stop();
+}
+
+TEST(the_wrong_direction_is_refused)
+{
+	start(false);
+	check_eq(ask(make_open()), 0);
+	check_eq(ask_span(XENSND_OP_READ, 0, FRAME), -XEN_EINVAL);
+	stop();
+}
+
+TEST(a_capture_stream_is_read_and_not_written)
+{
+	start(true);
+	check_eq(ask(make_open()), 0);
+	check_eq(ask_span(XENSND_OP_READ, 0, FRAME), 0);
+	check_eq(ask_span(XENSND_OP_WRITE, 0, FRAME), -XEN_EINVAL);
+	stop();
+}
+
+TEST(an_unknown_trigger_is_refused)
+{
+	start(false);
+	check_eq(ask(make_open()), 0);
+	check_eq(ask_trigger(4), -XEN_EINVAL);
+	check_eq(ask_trigger(255), -XEN_EINVAL);
+	check_eq(state(), STREAM_PREPARED);
+	stop();
+}
+
+TEST(an_unknown_operation_is_answered)
+{
+	unsigned int op;
+
+	start(false);
+	for (op = XENSND_OP_HW_PARAM_QUERY + 1; op <= 255; op++)
+		check_eq(ask(make(op)), -XEN_EOPNOTSUPP);
+	check_eq(ask(make_open()), 0);
+	check_eq(ask(make(0xff)), -XEN_EOPNOTSUPP);
+	stop();
+}
+
+/* Queries. */
+
+TEST(a_query_is_answered_with_the_cards_limits)
+{
+	const struct xensnd_query_hw_param *hw = &ring.slots[0].resp.resp.hw_param;
+	struct xensnd_req req;
+
+	start(false);
+	req = make(XENSND_OP_HW_PARAM_QUERY);
+	memset(&req.op.hw_param, 0xff, sizeof(req.op.hw_param));
+	req.op.hw_param.rates.min = req.op.hw_param.channels.min = 0;
+	req.op.hw_param.buffer.min = req.op.hw_param.period.min = 0;
+	check_eq(ask(req), 0);
+	check_eq(hw->formats, 1u << XENSND_PCM_FORMAT_S16_LE);
+	check_eq(hw->rates.max, 48000);
+	check_eq(hw->channels.max, 2);
+	check_eq(hw->buffer.max, BUFFER / 2);
+	check_eq(hw->period.max, BUFFER / 4);
+	stop();
+}
+
+TEST(a_query_that_leaves_nothing_is_refused_and_answered_with_zeroes)
+{
+	static const uint8_t zeroes[56];
+	struct xensnd_req req;
+
+	start(false);
+	req = make(XENSND_OP_HW_PARAM_QUERY);
+	memset(&req.op.hw_param, 0, sizeof(req.op.hw_param));
+	check_eq(ask(req), -XEN_EINVAL);
+	check_mem(&ring.slots[0].resp.resp, zeroes, sizeof(zeroes));
+	stop();
+}
+
+/* The ring. */
+
+TEST(a_full_ring_is_served_in_turns)
+{
+	unsigned int i;
+
+	start(false);
+	pw_loop_enter(t.guest.worker.loop);
+	for (i = 0; i < 32; i++)
+		put(make(XENSND_OP_CLOSE));
+	line_serve(&t.line);
+	check_eq(t.answers, 32);
+	/* other lines of the guest have their turn before it looks again */
+	check_eq(t.unmasked, 0);
+	pw_loop_iterate(t.guest.worker.loop, 0);
+	check_eq(t.unmasked, 1);
+	pw_loop_leave(t.guest.worker.loop);
+	stop();
+}
+
+TEST(a_broken_ring_ends_the_stream_and_wakes_nobody_again)
+{
+	start(false);
+	check_eq(ask(make_open()), 0);
+	t.answers = t.unmasked = 0;
+	ring.req_prod += 33;
+	line_serve(&t.line);
+	check(t.line.stream == NULL);
+	check_eq(t.mapped, 2);
+	ring.req_prod = ring.rsp_prod + 1;
+	line_serve(&t.line);
+	check_eq(t.answers, 0);
+	check_eq(t.unmasked, 0);
+	stop();
+}
+
+/* Connecting. */
+
+static void does_not_connect(uint32_t ring_ref, uint32_t evt_ring_ref)
+{
+	t.line.config.ring_ref = ring_ref;
+	t.line.config.evt_ring_ref = evt_ring_ref;
+	check(line_connect(&t.line, &t.guest) < 0);
+	check_eq(t.mapped, 0);
+	check_eq(t.handles, 0);
+	check_eq(t.bound, 0);
+}
+
+TEST(a_connection_that_fails_leaves_nothing_behind)
+{
+	start(false);
+	line_disconnect(&t.line);
+	does_not_connect(7, EVENTS_GREF);
+	does_not_connect(0, EVENTS_GREF);
+	does_not_connect(RING_GREF, 7);
+	does_not_connect(RING_GREF, UINT32_MAX);
+	line_disconnect(&t.line);
+	stop();
+}
