@@ -22,6 +22,7 @@ HEADLESS_CONF = """\
 context.properties = {
     core.daemon = true
     core.name = pipewire-0
+    log.level = 3
     mem.allow-mlock = false
     support.dbus = false
     default.clock.rate = %(rate)d
@@ -211,6 +212,8 @@ class Rig:
             fault = process.end()
             if fault is not None:
                 self.faults.append(fault)
+        for client in getattr(self, "clients", []):
+            client.missed_at_end = client.missed()
         if self.keep is not None:
             shutil.copytree(self.dir, self.keep, dirs_exist_ok=True,
                             ignore=lambda d, names: [n for n in names if not os.path.isfile(
@@ -327,9 +330,9 @@ class Rig:
                 nodes[props.get("node.name", str(item["id"]))] = props
         return nodes
 
-    def frontend(self, script, name="frontend", **options):
-        """Start a model frontend; join() gives its report."""
-        return Frontend(self, name, script, options)
+    def frontend(self, script, label="frontend", **options):
+        """Start a model frontend; join() gives its report. Options are its options."""
+        return Frontend(self, label, script, options)
 
 
 class Frontend:

@@ -30,6 +30,7 @@ struct generator {
 	bool running;		/* the data thread's, as what follows */
 	uint64_t next;
 	uint64_t frames;	/* 0: without end */
+	struct cycle_watch watch;
 };
 
 static void put_frames(struct generator *g, float *out, uint32_t channel, uint32_t n)
@@ -49,6 +50,7 @@ static void on_process(void *data, struct spa_io_position *position)
 	bool going = __atomic_load_n(&g->going, __ATOMIC_ACQUIRE);
 	bool fed = true;
 
+	cycle_watch_count(&g->watch, &position->clock);
 	for (uint32_t c = 0; c < g->channels; c++) {
 		float *out = pw_filter_get_dsp_buffer(g->ports[c], n);
 
@@ -188,6 +190,7 @@ int main(int argc, char *argv[])
 	graph_watch(&g.graph);
 	res = graph_run(&g.graph);
 	pw_filter_destroy(g.filter);
+	printf("missed %u cycles\n", g.watch.missed);
 done:
 	graph_clear(&g.graph);
 	return res < 0 ? 1 : 0;

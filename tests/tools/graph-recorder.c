@@ -22,6 +22,7 @@
 
 #define NODE_NAME_ROOM 128
 #define SHORTEST_CYCLE 32u
+#define CYCLES_AFTER_END 3u	/* what a driver's monitor gives out is a cycle late */
 
 struct cycle {
 	uint64_t nsec;
@@ -42,7 +43,10 @@ struct recorder {
 	const char *ready_fifo;
 	char name[NODE_NAME_ROOM];
 	struct spa_source *ready;
+	struct spa_source *over;
+	struct spa_source *timeout;
 	bool linked;
+	uint32_t to_go;		/* cycles until the end, set by the main loop; 0: no end */
 
 	/* all room is made before the first cycle; only the data thread writes from here */
 	uint8_t *samples;
@@ -55,6 +59,7 @@ struct recorder {
 	int64_t number;
 	bool overrun;
 	bool running;
+	struct cycle_watch watch;
 };
 
 static int16_t to_s16(float x)
@@ -105,6 +110,7 @@ static void on_process(void *data, struct spa_io_position *position)
 		r->overrun = true;
 		return;
 	}
+	cycle_watch_count(&r->watch, &position->clock);
 	put_frames(r, n);
 	follow_numbers(r, n);
 	r->n_frames += n;
@@ -119,6 +125,9 @@ static void on_process(void *data, struct spa_io_position *position)
 		r->running = true;
 		pw_loop_signal_event(pw_main_loop_get_loop(r->graph.loop), r->ready);
 	}
+	if (__atomic_load_n(&r->to_go, __ATOMIC_ACQUIRE) > 0 &&
+			__atomic_sub_fetch(&r->to_go, 1, __ATOMIC_ACQ_REL) == 0)
+		pw_loop_signal_event(pw_main_loop_get_loop(r->graph.loop), r->over);
 }
 
 static const struct pw_filter_events filter_events = {
@@ -143,6 +152,28 @@ static void on_linked(struct graph *g)
 
 	r->linked = true;
 	say_ready_if_so(r);
+}
+
+static void on_last_cycle(void *data, uint64_t count)
+{
+	struct recorder *r = data;
+
+	graph_quit(&r->graph, 0);
+}
+
+static void on_timeout(void *data, uint64_t expirations)
+{
+	on_last_cycle(data, expirations);
+}
+
+/* A graph that runs no more is not waited for. */
+static void on_end(struct graph *g)
+{
+	struct recorder *r = SPA_CONTAINER_OF(g, struct recorder, graph);
+	struct timespec second = { .tv_sec = 1 };
+
+	__atomic_store_n(&r->to_go, CYCLES_AFTER_END, __ATOMIC_RELEASE);
+	pw_loop_update_timer(pw_main_loop_get_loop(g->loop), r->timeout, &second, NULL, false);
 }
 
 static int make_filter(struct recorder *r)
@@ -262,6 +293,9 @@ int main(int argc, char *argv[])
 	r.log_file = log;
 	r.ready_fifo = fifo;
 	r.ready = pw_loop_add_event(pw_main_loop_get_loop(r.graph.loop), on_first_cycle, &r);
+	r.over = pw_loop_add_event(pw_main_loop_get_loop(r.graph.loop), on_last_cycle, &r);
+	r.timeout = pw_loop_add_timer(pw_main_loop_get_loop(r.graph.loop), on_timeout, &r);
+	r.graph.on_end = on_end;
 	if ((res = make_room(&r, seconds)) < 0 || (res = make_filter(&r)) < 0)
 		goto done;
 	r.graph.output = target;
@@ -272,6 +306,7 @@ int main(int argc, char *argv[])
 	pw_filter_destroy(r.filter);
 	if (write_files(&r) < 0)
 		res = -EIO;
+	printf("missed %u cycles\n", r.watch.missed);
 done:
 	graph_clear(&r.graph);
 	return res < 0 ? 1 : 0;

@@ -202,7 +202,12 @@ static const struct pw_core_events core_events = {
 
 static void on_signal(void *data, int signal_number)
 {
-	graph_quit(data, 0);
+	struct graph *g = data;
+
+	if (g->on_end != NULL)
+		g->on_end(g);
+	else
+		graph_quit(g, 0);
 }
 
 /* Before the first thread is made: all of them inherit it, and only the loop gets signals. */
@@ -224,7 +229,8 @@ int graph_init(struct graph *g, int *argc, char ***argv)
 	pw_init(argc, argv);
 	spa_list_init(&g->objects);
 	g->loop = pw_main_loop_new(NULL);
-	g->context = pw_context_new(pw_main_loop_get_loop(g->loop), NULL, 0);
+	g->context = pw_context_new(pw_main_loop_get_loop(g->loop),
+			pw_properties_new(PW_KEY_CONFIG_NAME, "client-rt.conf", NULL), 0);
 	if (g->context == NULL)
 		return -errno;
 	g->core = pw_context_connect(g->context, NULL, 0);

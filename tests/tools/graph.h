@@ -6,6 +6,8 @@
 #ifndef XEN_SND_TEST_GRAPH_H
 #define XEN_SND_TEST_GRAPH_H
 
+#include <time.h>
+
 #include <pipewire/pipewire.h>
 
 #define GRAPH_MAX_CHANNELS 8u
@@ -31,8 +33,27 @@ struct graph {
 		bool ready;
 	} links[GRAPH_MAX_CHANNELS];
 	void (*on_linked)(struct graph *g);
+	void (*on_end)(struct graph *g);	/* asked to end; without it graph_quit() */
 	int result;
 };
+
+/* Did this client run in every cycle, and in time? If not, what it saw proves nothing. */
+struct cycle_watch {
+	uint64_t next;		/* position at which the next cycle is due */
+	uint32_t missed;
+};
+
+static inline void cycle_watch_count(struct cycle_watch *w, const struct spa_io_clock *clock)
+{
+	uint64_t length = clock->duration * SPA_NSEC_PER_SEC * clock->rate.num / clock->rate.denom;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (w->next != 0 && (clock->position != w->next ||
+			(uint64_t)SPA_TIMESPEC_TO_NSEC(&now) > clock->nsec + length))
+		w->missed++;
+	w->next = clock->position + clock->duration;
+}
 
 /** connect; 0 or a negative errno */
 int graph_init(struct graph *g, int *argc, char ***argv);

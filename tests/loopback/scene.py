@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""What the tests put on the rig: guests that play and capture, and who listens to them."""
+
+import os
+import subprocess
+
+import rig
+
+BUILD = os.environ.get("XEN_SND_BUILD", os.path.join(rig.HERE, "..", "..", "build"))
+RATE = 48000
+
+# all rigs of this test: tap.run() asks whether their clients missed cycles
+machines = []
+
+
+def machine(**options):
+    """A rig with the product's daemon, unless another backend is named."""
+    daemon = os.path.join(os.path.realpath(BUILD), "src", "daemon", "pipewire-xen-snd")
+    backend = os.environ.get("XEN_SND_BACKEND", daemon).split()
+    keep = os.environ.get("XEN_SND_KEEP")
+    machine_ = rig.Rig(BUILD, backend=backend, keep=keep, **options)
+    machine_.clients = []
+    machines.append(machine_)
+    return machine_
+
+
+def node(guest="guest", devid=0, pcm=0, stream=0):
+    return f"xen-snd.{guest}.{devid}.{pcm}.{stream}"
+
+
+def card(*types, rates=str(RATE), formats="s16_le", channels=2, buffer=65536):
+    """A card 0 with one PCM whose streams have these types, and its driver connected."""
+    lines = [f"card 0 sample-rates={rates} sample-formats={formats} channels-max={channels} "
+             f"buffer-size={buffer}"]
+    lines += [f"stream 0/0/{i} type={t}" for i, t in enumerate(types)]
+    return "\n".join(lines + ["attach 0", "connect 0", ""])
+
+
+def opened(stream="0/0/0", period=4096, buffer=16384, channels=2, rate=RATE):
+    return (f"open {stream}\n"
+            f"hw_params {stream} rate={rate} channels={channels} period={period} "
+            f"buffer={buffer}\n"
+            f"prepare {stream}\n")
+
+
+def force_quantum(quantum):
+    return f"sh pw-metadata -n settings 0 clock.force-quantum {quantum} >/dev/null\n"
+
+
+class Client:
+    """A client of the graph that knows whether it ran in every cycle."""
+
+    def __init__(self, machine_, name, command):
+        self.machine = machine_
+        self.fifo = os.path.join(machine_.dir, name + ".ready")
+        os.mkfifo(self.fifo)
+        self.process = machine_.spawn(name, command + ["--ready", self.fifo])
+        machine_.clients.append(self)
+
+    def wait(self):
+        """For a script: wait until it is linked and running."""
+        return f"sh head -n1 {self.fifo} >/dev/null\n"
+
+    def end(self):
+        fault = self.process.end()
+        if fault is not None:
+            raise rig.RigError(fault)
+
+    def missed(self):
+        words = self.process.text().split("missed ")
+        return int(words[-1].split()[0]) if len(words) > 1 else 0
+
+
+class Listener(Client):
+    """A recorder of one node, and its verdict."""
+
+    def __init__(self, machine_, target, name="recorder", channels=2):
+        self.channels = channels
+        self.raw = os.path.join(machine_.dir, name + ".raw")
+        self.log = os.path.join(machine_.dir, name + ".cycles")
+        super().__init__(machine_, name, [
+            machine_.tool("graph-recorder"), "--target", target, "--raw", self.raw, "--log",
+            self.log, "--channels", str(channels)])
+
+    def check(self, tap, expect, what, start=0):
+        check_pattern(tap, self.machine, self.raw, expect, what, self.channels, start)
+
+    def compare(self, tap, positions, what, ahead=0):
+        out = self.machine.run([os.path.join(rig.HERE, "..", "tools", "compare-positions"),
+                                "--ahead", str(ahead), positions, self.log])
+        tap.ok(out.returncode == 0, what, out.stdout + out.stderr)
+
+
+class Feeder(Client):
+    """A generator that feeds one node, from frame 0 on when go() is run."""
+
+    def __init__(self, machine_, target, frames=0, name="generator", channels=2):
+        super().__init__(machine_, name, [
+            machine_.tool("graph-generator"), "--target", target, "--hold", "--frames",
+            str(frames), "--channels", str(channels)])
+
+    def go(self):
+        """For a script."""
+        return f"sh kill -USR1 {self.process.child.pid}\n"
+
+
+def check_pattern(tap, machine_, raw, expect, what, channels=2, start=0):
+    command = [machine_.tool("pattern"), "check", "--channels", str(channels), "--start",
+               str(start)]
+    if expect is not None:
+        command += ["--expect", str(expect)]
+    out = subprocess.run(command + [raw], check=False, capture_output=True, text=True)
+    tap.ok(out.returncode == 0, what, out.stdout + out.stderr)
+
+
+def missed_cycles():
+    return sum(client.missed_at_end for m in machines for client in m.clients)
+
+
+def figures(report, stream="0/0/0"):
+    """The figures of a stream in one line."""
+    words = []
+    for key, value in report["figures"].items():
+        if key.startswith(stream + "."):
+            words.append(f"{key[len(stream) + 1:]}={value}")
+    return " ".join(words)
+
+
+def figure(report, what, stream="0/0/0"):
+    return report["figures"].get(f"{stream}.{what}")
