@@ -198,7 +198,7 @@ create_guest() {
     mkdir -p /run/guests
     cat "$SCENARIO/kernel/initrd" "$SCENARIO/guest.cpio" >"/run/guests/$1.img"
     truncate -s 64M "/run/guests/$1.disk"
-    guest_config "$1" "$((1 + $(ls /run/guests/*.cfg 2>/dev/null | wc -l) % 2))" >"/run/guests/$1.cfg"
+    guest_config "$1" "$((1 + $(xl list | wc -l) % 2))" >"/run/guests/$1.cfg"
     from=$(uptime_now)
     xl create -q "/run/guests/$1.cfg" >>"$OUT/xl.log" 2>&1 || fail "xl create $1: see xl.log"
     figure "xl create $1" "$(seconds_since "$from")" s

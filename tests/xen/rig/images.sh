@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # The rig's images, each made once and kept in the cache: Xen with Dom0's kernel and root, the guests'
 # root, and a kernel with its sound modules for each --kernel.
 #
@@ -205,7 +205,7 @@ prepare_base() {
     versions "$RIG_SUITE" "$RIG_SUITE" list_base || die "cannot list the packages of $RIG_SUITE"
     cached "base-$(recipe_hash "$REPLY" "$RIG_DIR"/rig/{images.sh,make-roots,packages.sh})" \
         build_base "$REPLY"
-    BASE=$REPLY
+    BASE=$REPLY     # used by vm.sh
 }
 
 # prepare_kernel SUITE-or-DEBS: REPLY is the cache entry; fails where the kernel cannot be had.

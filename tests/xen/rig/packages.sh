@@ -8,6 +8,7 @@
 RIG_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pipewire-xen-snd/rig
 
 # What the host must have before anything can be built or booted.
+# shellcheck disable=SC2034  # used by run
 HOST_PACKAGES=(qemu-system-x86 mmdebstrap cpio zstd xz-utils kmod arch-test binutils)
 
 die() {
@@ -37,6 +38,7 @@ install_missing() {
 release_sources() {
     local codename
     codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    # shellcheck disable=SC2016  # apt's own placeholders
     apt-get indextargets --format '$(CREATED_BY) $(REPO_URI) $(RELEASE) $(COMPONENT)' |
         awk -v codename="$codename" '$1 == "Packages" && $4 == "main" &&
             $3 ~ "^" codename "(-updates|-security)?$" && !seen[$2 $3]++ { print $2, $3 }'
@@ -86,8 +88,7 @@ kernel_packages() {
         queue=("${queue[@]:1}")
         [[ $package = linux-image-amd64 ]] || echo "$package"
         depends=$(package_field "$suite" "$package" Depends)
-        mapfile -t -O ${#queue[@]} queue < <(tr ',|' '\n\n' <<<"$depends" | awk '{ print $1 }' |
-            grep -E '^linux-(image|binary|modules)-[0-9]' || true)
+        mapfile -t -O ${#queue[@]} queue < <(awk -v RS='[,|] *' '$1 ~ /^linux-(image|binary|modules)-[0-9]/ { print $1 }' <<<"$depends")
     done
 }
 

@@ -14,7 +14,7 @@ stage_product() {
     # Dom0 knows one prefix.
     if [[ -d $1/usr/local ]]; then
         cp -a "$1/usr/local/." "$1/usr/"
-        rm -rf "$1/usr/local"
+        rm -rf "${1:?}/usr/local"
     fi
     for tool in "${TOOLS[@]}"; do
         if [[ -x $BUILD/tests/tools/$tool ]]; then install -D "$BUILD/tests/tools/$tool" "$1/usr/bin/$tool"; fi
