@@ -311,6 +311,20 @@ TEST(capture_runs_beyond_32_bits)
 	far_away(true);
 }
 
+TEST(seeking_goes_on_to_where_the_offset_is_next)
+{
+	start(1000, 0, false);
+	s.pos.taken = 1500;
+	position_seek(&s.pos, 600);
+	check_eq(s.pos.taken, 1600);
+	position_seek(&s.pos, 600);
+	check_eq(s.pos.taken, 1600);
+	position_seek(&s.pos, 599);
+	check_eq(s.pos.taken, 2599);
+	position_seek(&s.pos, 0);
+	check_eq(s.pos.taken, 3000);
+}
+
 /* position_fill(): a ring of 1000 frames, the graph in its second round */
 static uint64_t fill(uint64_t filled, uint64_t taken, uint32_t offset, uint32_t length)
 {

@@ -680,6 +680,61 @@ TEST(the_watcher_is_told_of_every_change_and_nothing_else)
 	free(t.ring);
 }
 
+/* Version 1 has no triggers: data starts the stream. */
+
+static void write_at(uint32_t offset, uint32_t length)
+{
+	stream_start_at(t.stream, offset);
+	stream_write(t.stream, offset, length);
+}
+
+static void next_is(uint32_t offset, uint32_t length)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+
+	check(acquire(length, spans) >= 1);
+	check(spans[0].data == t.ring + offset);
+	check_eq(spans[0].frames, length);
+	release(length);
+}
+
+TEST(without_triggers_the_first_data_starts_the_stream)
+{
+	open_stream(1000, 0, false);
+	link_node();
+	check(!is_served());
+	write_at(200, 300);
+	check_eq(t.changes, 1);
+	next_is(200, 300);
+	close_stream();
+}
+
+TEST(without_triggers_data_in_sequence_is_played_in_sequence)
+{
+	open_stream(1000, 0, false);
+	link_node();
+	write_at(0, 500);
+	write_at(500, 500);
+	next_is(0, 400);
+	write_at(0, 400);
+	next_is(400, 600);
+	next_is(0, 400);
+	check_eq(t.changes, 1);
+	close_stream();
+}
+
+TEST(without_triggers_data_after_silence_is_played_at_once)
+{
+	open_stream(1000, 0, false);
+	link_node();
+	write_at(0, 100);
+	skip_cycle(350);
+	write_at(100, 200);
+	next_is(100, 200);
+	check_eq(t.changes, 1);
+	close_stream();
+}
+
 /* Events. */
 
 TEST(a_guest_that_does_not_read_events_gets_the_last_one_when_it_does)
