@@ -57,6 +57,7 @@ static struct {
 	unsigned int answers;		/* notifications of the request channel */
 	unsigned int unmasked;
 	bool deny_buffer;
+	evtchn_port_t deny_port;
 	uint16_t id;
 } t;
 
@@ -117,13 +118,18 @@ int xenevtchn_close(xenevtchn_handle *handle)
 {
 	t.handles--;
 	/* which unbinds the events' */
-	t.bound--;
+	if (t.deny_port != EVENT_PORT)
+		t.bound--;
 	return 0;
 }
 
 xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *handle, uint32_t domid,
 		evtchn_port_t port)
 {
+	if (port == t.deny_port) {
+		errno = EINVAL;
+		return -1;
+	}
 	t.bound++;
 	return port;
 }
@@ -533,6 +539,10 @@ TEST(a_connection_that_fails_leaves_nothing_behind)
 	does_not_connect(0, EVENTS_GREF);
 	does_not_connect(RING_GREF, 7);
 	does_not_connect(RING_GREF, UINT32_MAX);
+	t.deny_port = REQUEST_PORT;
+	does_not_connect(RING_GREF, EVENTS_GREF);
+	t.deny_port = EVENT_PORT;
+	does_not_connect(RING_GREF, EVENTS_GREF);
 	line_disconnect(&t.line);
 	stop();
 }
