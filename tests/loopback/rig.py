@@ -186,6 +186,8 @@ class Rig:
         self.processes = []
         self.backend = None
         self.pipewire = None
+        self.watched = []       # who says at its end how often it did not run when due
+        self.missed = 0
         self.faults = []
 
     def path(self, *names):
@@ -202,6 +204,7 @@ class Rig:
             self.start_hypervisor()
             self.start_pipewire()
             self.start_backend()
+            self.watched.append(self.spawn("canary", [self.tool("canary")]))
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -212,8 +215,7 @@ class Rig:
             fault = process.end()
             if fault is not None:
                 self.faults.append(fault)
-        for client in getattr(self, "clients", []):
-            client.missed_at_end = client.missed()
+        self.missed = sum(missed_by(process) for process in self.watched)
         if self.keep is not None:
             shutil.copytree(self.dir, self.keep, dirs_exist_ok=True,
                             ignore=lambda d, names: [n for n in names if not os.path.isfile(
@@ -359,6 +361,11 @@ class Frontend:
         if status == 1 and not report["violations"]:
             report["violations"] = ["model-frontend failed: " + self.process.text()]
         return report
+
+
+def missed_by(process):
+    words = process.text().split("missed ")
+    return int(words[-1].split()[0]) if len(words) > 1 else 0
 
 
 def pkg_dir(package, variable):

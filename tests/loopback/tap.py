@@ -50,18 +50,18 @@ def attempt(main):
     return tap
 
 
-def run(main, missed_cycles=lambda: 0):
-    """Run and print a test. Where it failed while the machine was too busy to run the
-    test's own clients in every cycle of the graph, it proves nothing and is run again; on a
-    machine that never does, it fails."""
+def run(main, missed):
+    """Run and print a test. Where it failed on a machine too busy to run the test's own
+    clients when they were due, it proves nothing and is run again; where the machine always
+    is, it fails."""
     for number in range(1, ATTEMPTS + 1):
-        before = missed_cycles()
+        before = missed()
         tap = attempt(main)
-        missed = missed_cycles() - before
-        if not tap.failures or not missed:
+        times = missed() - before
+        if not tap.failures or not times:
             break
         for line in tap.lines if number < ATTEMPTS else []:
-            print(f"# attempt {number}, void: {missed} cycles missed: {line}", flush=True)
+            print(f"# attempt {number}, void, for {times} times too busy: {line}", flush=True)
     print("\n".join(tap.lines))
     print(f"1..{tap.count}")
     sys.exit(1 if tap.failures or not tap.count else 0)
