@@ -183,7 +183,6 @@ ramdisk = "/run/guests/$1.img"
 extra = "console=hvc0 rdinit=/init quiet rig.name=$1"
 memory = 192
 vcpus = 1
-cpus = "$2"
 on_crash = "preserve"
 disk = [ "vdev=xvda,format=raw,access=w,script=/rig/block,target=/run/guests/$1.disk" ]
 END
