@@ -418,6 +418,8 @@ int channel_trigger(struct channel *c, enum trigger type)
 	bool was_quiet = c->quiet;
 	int status;
 
+	if (!c->dialect->has_trigger)
+		return 0;
 	if (type == TRIGGER_START || type == TRIGGER_RESUME) {
 		judge_quiet(c, "before START");
 		c->quiet = false;

@@ -42,12 +42,14 @@ static int judge_avail(struct pcm *p)
 	return 0;
 }
 
+#define JIFFY_NS 4000000u
+
 /* Half a buffer of time without an update, and the pointer not even a period ahead. */
 static bool lost_a_wrap(const struct pcm *p, int64_t new_ptr, uint64_t now)
 {
 	uint64_t half = (uint64_t)p->geometry.buffer * 500000000u / p->geometry.rate;
 
-	return p->hw_ptr_interrupt + p->geometry.period > new_ptr && now - p->hw_ptr_ns > half;
+	return p->hw_ptr_interrupt + p->geometry.period > new_ptr && now - p->hw_ptr_ns > half + JIFFY_NS;
 }
 
 static int update(struct pcm *p, bool in_interrupt)

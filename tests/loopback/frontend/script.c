@@ -376,6 +376,8 @@ static int send_request(const struct statement *s, struct pcm *p, uint32_t op)
 	case OP_CLOSE:
 		return channel_close(&p->channel);
 	case OP_TRIGGER:
+		if (!p->channel.dialect->has_trigger)
+			return channel_transfer(&p->channel, OP_TRIGGER, 0, 0);
 		return channel_trigger(&p->channel, (enum trigger)get_number(s, "type", 0));
 	case OP_HW_PARAM_QUERY:
 		return request_query(s, p);
@@ -404,6 +406,33 @@ static int do_request(const struct statement *s)
 		return 0;
 	report_violation(p->channel.name, "answer %d instead of %d to: request %s", status, wanted,
 			s->rest);
+	return 0;
+}
+
+static int do_cells(const struct statement *s)
+{
+	struct pcm *p = find_pcm(s);
+
+	if (p == NULL || p->buffer.address == NULL)
+		return -ENODEV;
+	for (int i = 2; i < s->n; i++)
+		put32(p->buffer.address + 4 * (i - 2), (uint32_t)strtol(s->word[i], NULL, 0));
+	return 0;
+}
+
+static int do_expect_cells(const struct statement *s)
+{
+	struct pcm *p = find_pcm(s);
+
+	if (p == NULL || p->buffer.address == NULL)
+		return -ENODEV;
+	for (int i = 2; i < s->n; i++) {
+		int32_t cell = (int32_t)get32(p->buffer.address + 4 * (i - 2));
+
+		if (cell != (int32_t)strtol(s->word[i], NULL, 0))
+			report_violation(p->channel.name, "cell %d is %d, not %s", i - 2, cell,
+					s->word[i]);
+	}
 	return 0;
 }
 
@@ -521,6 +550,8 @@ static const struct {
 	{ "capture", do_capture },
 	{ "xrun", do_xrun },
 	{ "request", do_request },
+	{ "cells", do_cells },
+	{ "expect-cells", do_expect_cells },
 	{ "sleep", do_sleep },
 	{ "sh", do_sh },
 	{ "map-delay", do_map_delay },

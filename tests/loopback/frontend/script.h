@@ -15,6 +15,8 @@
  *   xrun S ms=                             wait for one
  *   request S op= [offset= length= type= rate= format= channels= buffer= period= gref=]
  *           [status=]                      any request, values in octets
+ *   cells S NUMBER.. | expect-cells S NUMBER..
+ *       32-bit numbers at the start of the stream's buffer, as volume requests use them
  *   sleep ms= | sh COMMAND | map-delay ms= | say WORDS | balance
  *   expect NAME STATEMENT                  the statement fails with this errno
  *   STATEMENT &  and  wait                 as in a shell
