@@ -20,6 +20,7 @@ struct generator {
 	struct pw_filter *filter;
 	void *ports[GRAPH_MAX_CHANNELS];
 	uint32_t channels;
+	const char *target;
 	const char *ready_fifo;
 	char name[64];
 	struct spa_source *ready;
@@ -133,7 +134,7 @@ static int usage(void)
 	return 2;
 }
 
-int main(int argc, char *argv[])
+static bool parse_options(struct generator *g, int argc, char *argv[])
 {
 	static const struct option known[] = {
 		{ "target", required_argument, NULL, 't' },
@@ -143,55 +144,62 @@ int main(int argc, char *argv[])
 		{ "ready", required_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
 	};
-	static struct generator g;
-	const char *target = NULL, *fifo = NULL;
-	uint32_t channels = 2;
-	uint64_t frames = 0;
-	bool hold = false;
-	int c, res;
+	int c;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
 		case 't':
-			target = optarg;
+			g->target = optarg;
 			break;
 		case 'c':
-			channels = (uint32_t)atoi(optarg);
+			g->channels = (uint32_t)atoi(optarg);
 			break;
 		case 'n':
-			frames = strtoull(optarg, NULL, 10);
+			g->frames = strtoull(optarg, NULL, 10);
 			break;
 		case 'h':
-			hold = true;
+			g->hold = true;
 			break;
 		case 'f':
-			fifo = optarg;
+			g->ready_fifo = optarg;
 			break;
 		default:
-			return usage();
+			return false;
 		}
 	}
-	if (target == NULL || channels < 1 || channels > GRAPH_MAX_CHANNELS)
+	return g->target != NULL && g->channels >= 1 && g->channels <= GRAPH_MAX_CHANNELS;
+}
+
+static int generate(struct generator *g)
+{
+	struct pw_loop *loop = pw_main_loop_get_loop(g->graph.loop);
+	int res;
+
+	g->ready = pw_loop_add_event(loop, on_first_cycle, g);
+	pw_loop_add_signal(loop, SIGUSR1, on_go, g);
+	if ((res = make_filter(g)) < 0)
+		return res;
+	g->graph.output = g->name;
+	g->graph.input = g->target;
+	g->graph.channels = g->channels;
+	g->graph.on_linked = on_linked;
+	graph_watch(&g->graph);
+	res = graph_run(&g->graph);
+	pw_filter_destroy(g->filter);
+	printf("missed %u cycles\n", g->watch.missed);
+	return res;
+}
+
+int main(int argc, char *argv[])
+{
+	static struct generator g = { .channels = 2 };
+	int res;
+
+	if (!parse_options(&g, argc, argv))
 		return usage();
 	res = graph_init(&g.graph, &argc, &argv);
-	if (res < 0)
-		goto done;
-	g.channels = g.graph.channels = channels;
-	g.frames = frames;
-	g.hold = hold;
-	g.ready_fifo = fifo;
-	g.ready = pw_loop_add_event(pw_main_loop_get_loop(g.graph.loop), on_first_cycle, &g);
-	pw_loop_add_signal(pw_main_loop_get_loop(g.graph.loop), SIGUSR1, on_go, &g);
-	if ((res = make_filter(&g)) < 0)
-		goto done;
-	g.graph.output = g.name;
-	g.graph.input = target;
-	g.graph.on_linked = on_linked;
-	graph_watch(&g.graph);
-	res = graph_run(&g.graph);
-	pw_filter_destroy(g.filter);
-	printf("missed %u cycles\n", g.watch.missed);
-done:
+	if (res == 0)
+		res = generate(&g);
 	graph_clear(&g.graph);
 	return res < 0 ? 1 : 0;
 }

@@ -37,6 +37,7 @@ struct recorder {
 	struct pw_filter *filter;
 	void *ports[GRAPH_MAX_CHANNELS];
 	uint32_t channels;
+	uint32_t seconds;
 	const char *target;
 	const char *raw_file;
 	const char *log_file;
@@ -201,9 +202,9 @@ static int make_filter(struct recorder *r)
 }
 
 /* Touched now, so that no page fault waits in a cycle. */
-static int make_room(struct recorder *r, uint32_t seconds)
+static int make_room(struct recorder *r)
 {
-	r->room_frames = (size_t)seconds * 48000;
+	r->room_frames = (size_t)r->seconds * 48000;
 	r->room_cycles = r->room_frames / SHORTEST_CYCLE;
 	r->samples = malloc(r->room_frames * r->channels * 2);
 	r->cycles = malloc(r->room_cycles * sizeof(r->cycles[0]));
@@ -242,7 +243,7 @@ static int usage(void)
 	return 2;
 }
 
-int main(int argc, char *argv[])
+static bool parse_options(struct recorder *r, int argc, char *argv[])
 {
 	static const struct option known[] = {
 		{ "target", required_argument, NULL, 't' },
@@ -253,61 +254,70 @@ int main(int argc, char *argv[])
 		{ "ready", required_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
 	};
-	static struct recorder r;
-	uint32_t channels = 2, seconds = 60;
-	const char *target = NULL, *raw = NULL, *log = NULL, *fifo = NULL;
-	int c, res;
+	int c;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
 		case 't':
-			target = optarg;
+			r->target = optarg;
 			break;
 		case 'r':
-			raw = optarg;
+			r->raw_file = optarg;
 			break;
 		case 'l':
-			log = optarg;
+			r->log_file = optarg;
 			break;
 		case 'c':
-			channels = (uint32_t)atoi(optarg);
+			r->channels = (uint32_t)atoi(optarg);
 			break;
 		case 's':
-			seconds = (uint32_t)atoi(optarg);
+			r->seconds = (uint32_t)atoi(optarg);
 			break;
 		case 'f':
-			fifo = optarg;
+			r->ready_fifo = optarg;
 			break;
 		default:
-			return usage();
+			return false;
 		}
 	}
-	if (target == NULL || raw == NULL || log == NULL || channels < 1 ||
-			channels > GRAPH_MAX_CHANNELS)
+	return r->target != NULL && r->raw_file != NULL && r->log_file != NULL &&
+			r->channels >= 1 && r->channels <= GRAPH_MAX_CHANNELS;
+}
+
+static int record(struct recorder *r)
+{
+	struct pw_loop *loop = pw_main_loop_get_loop(r->graph.loop);
+	int res;
+
+	r->ready = pw_loop_add_event(loop, on_first_cycle, r);
+	r->over = pw_loop_add_event(loop, on_last_cycle, r);
+	r->timeout = pw_loop_add_timer(loop, on_timeout, r);
+	if ((res = make_room(r)) < 0 || (res = make_filter(r)) < 0)
+		return res;
+	r->graph.output = r->target;
+	r->graph.input = r->name;
+	r->graph.channels = r->channels;
+	r->graph.on_linked = on_linked;
+	r->graph.on_end = on_end;
+	graph_watch(&r->graph);
+	res = graph_run(&r->graph);
+	pw_filter_destroy(r->filter);
+	if (write_files(r) < 0)
+		res = -EIO;
+	printf("missed %u cycles\n", r->watch.missed);
+	return res;
+}
+
+int main(int argc, char *argv[])
+{
+	static struct recorder r = { .channels = 2, .seconds = 60 };
+	int res;
+
+	if (!parse_options(&r, argc, argv))
 		return usage();
 	res = graph_init(&r.graph, &argc, &argv);
-	if (res < 0)
-		goto done;
-	r.channels = r.graph.channels = channels;
-	r.raw_file = raw;
-	r.log_file = log;
-	r.ready_fifo = fifo;
-	r.ready = pw_loop_add_event(pw_main_loop_get_loop(r.graph.loop), on_first_cycle, &r);
-	r.over = pw_loop_add_event(pw_main_loop_get_loop(r.graph.loop), on_last_cycle, &r);
-	r.timeout = pw_loop_add_timer(pw_main_loop_get_loop(r.graph.loop), on_timeout, &r);
-	r.graph.on_end = on_end;
-	if ((res = make_room(&r, seconds)) < 0 || (res = make_filter(&r)) < 0)
-		goto done;
-	r.graph.output = target;
-	r.graph.input = r.name;
-	r.graph.on_linked = on_linked;
-	graph_watch(&r.graph);
-	res = graph_run(&r.graph);
-	pw_filter_destroy(r.filter);
-	if (write_files(&r) < 0)
-		res = -EIO;
-	printf("missed %u cycles\n", r.watch.missed);
-done:
+	if (res == 0)
+		res = record(&r);
 	graph_clear(&r.graph);
 	return res < 0 ? 1 : 0;
 }

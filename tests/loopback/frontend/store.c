@@ -57,7 +57,8 @@ int64_t store_read_number(struct xs_handle *xs, int64_t missing, const char *for
 	return read_number(xs, missing, path);
 }
 
-bool store_write(struct xs_handle *xs, xs_transaction_t t, const char *path, const char *format, ...)
+bool store_write(struct xs_handle *xs, xs_transaction_t t, const char *path,
+		const char *format, ...)
 {
 	char value[VALUE_ROOM];
 	va_list ap;

@@ -27,8 +27,8 @@ char *store_read(struct xs_handle *xs, xs_transaction_t t, const char *format, .
 /** the value as a number, `missing` when there is none or it is no number */
 int64_t store_read_number(struct xs_handle *xs, int64_t missing, const char *format, ...)
 		__attribute__((format(printf, 3, 4)));
-bool store_write(struct xs_handle *xs, xs_transaction_t t, const char *path, const char *format, ...)
-		__attribute__((format(printf, 4, 5)));
+bool store_write(struct xs_handle *xs, xs_transaction_t t, const char *path,
+		const char *format, ...) __attribute__((format(printf, 4, 5)));
 bool store_exists(struct xs_handle *xs, const char *format, ...)
 		__attribute__((format(printf, 2, 3)));
 /** owner `owner`, readable by `reader` */
