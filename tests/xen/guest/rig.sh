@@ -73,9 +73,9 @@ run_alsa() {
     shift 2
     from=$(uptime_now)
     code=0
-    "$program" -q -D hw:0,0 -t raw -f S16_LE -r 48000 -c 2 "$@" "$file" 2>>/out/$program.log || code=$?
+    "$program" -q -D hw:0,0 -t raw -f S16_LE -r 48000 -c 2 "$@" "$file" 2>>"/out/$program.log" || code=$?
     figure "$program ${file##*/}" "$(seconds_between "$from" "$(uptime_now)")" s
-    [ "$code" = 0 ] || fail "$program ended with $code: $(tail -n 3 /out/$program.log)"
+    [ "$code" = 0 ] || fail "$program ended with $code: $(tail -n 3 "/out/$program.log")"
     no_xrun "$program"
 }
 

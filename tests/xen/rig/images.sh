@@ -200,16 +200,6 @@ finish_kernel() {
     rm -rf "$1/unpacked" "$1/modules"
 }
 
-# build_meter DIR
-build_meter() {
-    cc -O2 -static -Wall -Wextra -D_GNU_SOURCE -o "$1/stall-meter" "$RIG_DIR/rig/stall-meter.c"
-}
-
-prepare_meter() {
-    cached "meter-$(recipe_hash "$RIG_DIR/rig/stall-meter.c")" build_meter
-    METER=$REPLY/stall-meter
-}
-
 # prepare_base: BASE is the cache entry.
 prepare_base() {
     versions "$RIG_SUITE" "$RIG_SUITE" list_base || die "cannot list the packages of $RIG_SUITE"

@@ -9,7 +9,7 @@ RIG_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pipewire-xen-snd/rig
 
 # What the host must have before anything can be built or booted.
 # shellcheck disable=SC2034  # used by run
-HOST_PACKAGES=(qemu-system-x86 mmdebstrap cpio zstd xz-utils kmod arch-test binutils gcc libc6-dev)
+HOST_PACKAGES=(qemu-system-x86 mmdebstrap cpio zstd xz-utils kmod arch-test binutils)
 
 die() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2

@@ -27,7 +27,7 @@ stage_guest() {
     rm -rf "$tree"
     mkdir -p "$tree"/{bin,rig,scenario}
     cp "$RIG_DIR/guest/init" "$tree/init"
-    cp "$RIG_DIR/guest/rig.sh" "$METER" "$tree/rig/"
+    cp "$RIG_DIR/guest/rig.sh" "$tree/rig/"
     if [[ $BUILD != none && -x $BUILD/tests/tools/pattern ]]; then
         cp "$BUILD/tests/tools/pattern" "$tree/bin/"
     fi
@@ -61,7 +61,7 @@ stage() {
     shift
     rm -rf "$tree"
     mkdir -p "$tree/rig"
-    cp "$RIG_DIR"/dom0/{rig.sh,run-scenario,tidy-up,block,vsnd} "$METER" "$tree/rig/"
+    cp "$RIG_DIR"/dom0/{rig.sh,run-scenario,tidy-up,block,vsnd} "$tree/rig/"
     cp "$RIG_DIR/dom0/init" "$tree/init"
     cp -r "$RIG_DIR/dom0/etc" "$tree/etc"
     printf '%s\n' "${SETTINGS[@]}" >"$tree/rig/settings"
