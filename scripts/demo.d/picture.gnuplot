@@ -34,9 +34,8 @@ plot dir."/waveform" using 1:4:5 with filledcurves lc rgb "#d9822b"
 
 set tmargin at screen 0.495
 set bmargin at screen 0.425
-set yrange [-0.5:*<10]
-set ytics auto
-set ytics 0,10,32768
+set yrange [-1:10<*]
+set ytics ("0" 0)
 set ylabel "difference"
 plot dir."/waveform" using 1:6 with lines lw 2 lc rgb "#b03030"
 

@@ -180,7 +180,7 @@ name = "$1"
 type = "pv"
 kernel = "$SCENARIO/kernel/vmlinux"
 ramdisk = "/run/guests/$1.img"
-extra = "console=hvc0 rdinit=/init quiet rig.name=$1"
+extra = "console=hvc0 rdinit=/init quiet cryptomgr.notests rodata=off rig.name=$1"
 memory = 192
 vcpus = 1
 on_crash = "preserve"

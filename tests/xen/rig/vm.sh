@@ -1,11 +1,6 @@
 # shellcheck shell=bash
 # One boot of the machine: what is added to Dom0's image for this run, QEMU, and its time limit.
 
-# archive TREE FILE: an uncompressed cpio archive, for what changes from run to run.
-archive() {
-    (cd "$1" && find . -xdev -print0 | cpio --quiet -0 -o -H newc -R 0:0) >"$2"
-}
-
 # stage_product TREE: what meson installs, and the tests' tools, if there is a build.
 stage_product() {
     local tool
@@ -33,7 +28,7 @@ stage_guest() {
     fi
     if [[ -d $1/guest-files ]]; then cp -a "$1/guest-files/." "$tree/"; fi
     find "$1" -maxdepth 1 -name 'guest*' -type f -exec cp {} "$tree/scenario/" \;
-    archive "$tree" "$2"
+    pack "$tree" "$2"
 }
 
 # stage_scenario INSTANCE TREE
@@ -68,7 +63,7 @@ stage() {
     stage_product "$tree"
     for kernel in "${!ENTRY_OF[@]}"; do stage_kernel "$kernel"; done
     for instance in "$@"; do stage_scenario "$instance" "$tree"; done
-    archive "$tree" "$file"
+    pack "$tree" "$file"
 }
 
 # time_limit SCENARIO: its file "timeout" in seconds, or what most need.
@@ -108,7 +103,7 @@ boot() {
         -display none -monitor none -serial stdio -no-reboot -nic none \
         -kernel "$BASE/xen.elf" \
         -append "dom0_mem=1500M,max:1500M dom0_max_vcpus=1 console=com1 com1=115200 loglvl=error" \
-        -initrd "$BASE/vmlinux console=hvc0 rdinit=/init quiet,$WORK/initrd" \
+        -initrd "$BASE/vmlinux console=hvc0 rdinit=/init quiet cryptomgr.notests rodata=off,$WORK/initrd" \
         -virtfs "local,path=$KEEP,mount_tag=keep,security_model=none,multidevs=remap" \
         -virtfs "local,path=$WORK/kernels,mount_tag=kernels,security_model=none,readonly=on,multidevs=remap" \
         </dev/null 2>"$KEEP/qemu.log" | tee -a "$log" | show_progress || true
