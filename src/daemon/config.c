@@ -212,6 +212,22 @@ error:
 	return -EINVAL;
 }
 
+/* nothing but keys with values */
+static bool is_dict(const char *value, int len)
+{
+	char key[KEY_SIZE];
+	struct spa_json it;
+
+	if (!spa_json_is_object(value, len))
+		return false;
+	spa_json_init(&it, value + 1, len - 2);
+	while (spa_json_get_string(&it, key, sizeof(key)) > 0) {
+		if (next_value(&it, &value) <= 0)
+			return false;
+	}
+	return true;
+}
+
 static int check_actions(const char *file, const char *value, size_t len)
 {
 	struct spa_json it[2];
@@ -227,9 +243,9 @@ static int check_actions(const char *file, const char *value, size_t len)
 				return -EINVAL;
 			}
 			len = SPA_MAX(next_value(&it[1], &value), 0);
-			if (!spa_json_is_object(value, len)) {
-				pw_log_error("%s: "CONFIG_RULES": update-props: must be an object",
-						file);
+			if (!is_dict(value, len)) {
+				pw_log_error("%s: "CONFIG_RULES": update-props: must be an object "
+						"of keys and values", file);
 				return -EINVAL;
 			}
 		}

@@ -212,7 +212,12 @@ int limits_narrow(const struct limits *limits, uint64_t min_period_nsec, struct 
 	intersect(&hw->period, min_period, hw->buffer.max / 2);
 	if (is_empty(&hw->buffer) || is_empty(&hw->period))
 		return -EINVAL;
-	return 0;
+
+	/* a rate at which not two of the shortest periods fit is none */
+	if (min_period_nsec > 0)
+		intersect(&hw->rate, 0, hw->buffer.max / 2 * NSEC_PER_SEC / min_period_nsec);
+	intersect_rates(limits, &hw->rate);
+	return is_empty(&hw->rate) ? -EINVAL : 0;
 }
 
 static bool has_rate(const struct limits *limits, uint32_t rate)

@@ -91,8 +91,8 @@ static int run(const char *config)
 	context = pw_context_new(pw_main_loop_get_loop(loop),
 			pw_properties_new(PW_KEY_CONFIG_NAME, config, NULL), 0);
 	if (context == NULL) {
+		res = errno == ENOENT ? EX_CONFIG : EXIT_FAILURE;
 		fprintf(stderr, "can't load %s: %s\n", config, strerror(errno));
-		res = EXIT_FAILURE;
 		goto error_context;
 	}
 	if ((res = check_config(context, config)) == EXIT_SUCCESS &&

@@ -332,6 +332,12 @@ TEST(a_match_after_which_comes_something_else_is_an_error)
 	refuses_rules("[ { matches = [ { xen.pcm = 0 } xen.stream ] " ACTIONS " } ]", "matches");
 }
 
+TEST(a_property_without_a_value_is_an_error)
+{
+	refuses_rules("[ { matches = [ { xen.pcm = 0 } ] actions = { update-props = { a } } } ]",
+			"update-props");
+}
+
 TEST(a_regular_expression_that_is_none_is_an_error)
 {
 	refuses_rules("[ { matches = [ { xen.guest.name = \"~ivi(\" } ] " ACTIONS " } ]",
@@ -377,6 +383,18 @@ TEST(a_configuration_that_does_not_load_the_module_is_an_error)
 TEST(a_configuration_that_is_not_there_is_an_error)
 {
 	make_dir();
+	ends_with(EX_CONFIG, run("--config", "missing.conf"));
+	says("missing.conf");
+	remove_dir();
+}
+
+TEST(no_configuration_at_all_is_an_error)
+{
+	char path[256];
+
+	make_dir();
+	snprintf(path, sizeof(path), "%s/client.conf", dir);
+	check_eq(unlink(path), 0);
 	ends_with(EX_CONFIG, run("--config", "missing.conf"));
 	says("missing.conf");
 	remove_dir();

@@ -280,6 +280,21 @@ TEST(a_query_that_leaves_nothing_is_an_error)
 	nothing_left(everything, UINT64_MAX / 400000);
 }
 
+TEST(no_rate_is_offered_at_which_two_periods_do_not_fit)
+{
+	struct wire_hw hw = everything;
+
+	start();
+	check_eq(limits_set(&limits, "sample-rates", "48000,96000,192000", BIT(S16_LE), 16384), 0);
+	check_eq(limits_set(&limits, "sample-formats", "s16_le", BIT(S16_LE), 16384), 0);
+	check_eq(limits_set(&limits, "channels-min", "2", BIT(S16_LE), 16384), 0);
+	check_eq(limits_set(&limits, "buffer-size", "16384", BIT(S16_LE), 16384), 0);
+	/* 4096 frames are two periods of 20 ms up to 102400 Hz */
+	check_eq(limits_narrow(&limits, 20 * MSEC, &hw), 0);
+	check_eq(hw.rate.min, 48000);
+	check_eq(hw.rate.max, 96000);
+}
+
 TEST(no_period_is_offered_that_the_graph_can_not_serve)
 {
 	struct wire_hw hw = everything;
