@@ -9,12 +9,6 @@ uptime_now() {
     echo "$up"
 }
 
-uptime_seconds() {
-    local up
-    read -r up _ </proc/uptime
-    echo "${up%.*}"
-}
-
 # say TEXT: a line in the scenario's log, seen at once on the host.
 say() {
     local line
@@ -56,12 +50,11 @@ seconds_since() {
 
 # wait_until SECONDS COMMAND...: until COMMAND succeeds.
 wait_until() {
-    local until
-    until=$(($(uptime_seconds) + $1))
+    local until=$((SECONDS + $1))
     shift
     while ! "$@" >/dev/null 2>&1; do
-        [[ $(uptime_seconds) -lt $until ]] || return 1
-        sleep 0.2
+        [[ $SECONDS -lt $until ]] || return 1
+        sleep 0.25
     done
 }
 
@@ -199,6 +192,7 @@ create_guest() {
     truncate -s 64M "/run/guests/$1.disk"
     guest_config "$1" "$((1 + $(xl list | wc -l) % 2))" >"/run/guests/$1.cfg"
     from=$(uptime_now)
+    rm -f "$(guest_console "$1")"
     xl create -q "/run/guests/$1.cfg" >>"$OUT/xl.log" 2>&1 || fail "xl create $1: see xl.log"
     figure "xl create $1" "$(seconds_since "$from")" s
     rm -f "/run/guests/$1.img"
@@ -211,7 +205,13 @@ guest_console() {
 
 # guest_said NAME TEXT: true if the guest's script has said a line that begins with TEXT.
 guest_said() {
-    grep -qs "^rig: $2" "$(guest_console "$1")"
+    local lines=() line
+    # Asked often, so nothing is started for it.
+    if [[ -f /var/log/xen/console/guest-$1.log ]]; then mapfile -t lines <"/var/log/xen/console/guest-$1.log"; fi
+    for line in "${lines[@]}"; do
+        if [[ $line = "rig: $2"* ]]; then return 0; fi
+    done
+    return 1
 }
 
 # wait_said NAME TEXT [SECONDS]: fails at once if the guest's script ends without it.
