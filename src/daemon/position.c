@@ -52,6 +52,11 @@ void position_align(struct position *pos)
 
 	pos->taken = (now + pos->buffer - 1) / pos->buffer * pos->buffer;
 	pos->slip = 0;
+	/* Not onto the boundary of a period: after the next start the first frame
+	 * would wake the guest, and Linux takes a wake-up so early in the buffer for
+	 * a lap if it comes late in time. */
+	if (pos->period != 0 && pos->pending + (pos->taken - pos->posted) == pos->period)
+		pos->taken += pos->buffer;
 }
 
 void position_seek(struct position *pos, uint32_t offset)

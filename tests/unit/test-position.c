@@ -236,7 +236,9 @@ static void stop_aligns(uint32_t buffer, bool capture)
 		check_eq(s.guest.told % buffer, 0);
 		check_eq(s.guest.hw_ptr, 0);
 		check_eq(s.pos.taken, s.guest.told);
-		check(s.guest.told >= before && s.guest.told < before + buffer);
+		check(s.guest.told >= before && s.guest.told < before + 2 * buffer);
+		/* or the first frame after the next start would wake the guest */
+		check(s.guest.out_frames < s.guest.period);
 	}
 }
 
@@ -249,6 +251,20 @@ TEST(stop_goes_on_to_a_whole_buffer)
 		stop_aligns(buffers[i], false);
 		stop_aligns(buffers[i], true);
 	}
+}
+
+/* A ring of four periods that stops in its last: a buffer's end is a period's, too,
+ * and nothing has woken the guest for just that period. */
+TEST(stop_does_not_end_on_a_period_that_has_woken_nobody)
+{
+	start(4096, 1024, false);
+	position_advance(&s.pos, 3072);
+	tell();
+	position_align(&s.pos);
+	tell();
+	check_eq(s.guest.told, 8192);
+	check_eq(s.guest.hw_ptr, 0);
+	check_eq(s.guest.out_frames, 0);
 }
 
 TEST(stop_at_a_whole_buffer_stays_there)
