@@ -18,6 +18,7 @@
 struct generator {
 	struct graph graph;
 	struct pw_filter *filter;
+	struct spa_hook listener;
 	void *ports[GRAPH_MAX_CHANNELS];
 	uint32_t channels;
 	const char *target;
@@ -105,17 +106,20 @@ static void on_go(void *data, int signal_number)
 
 static int make_filter(struct generator *g)
 {
-	static const struct spa_dict_item items[] = {
+	const struct spa_dict_item items[] = {
+		{ PW_KEY_NODE_NAME, g->name },
 		{ PW_KEY_MEDIA_TYPE, "Audio" },
 		{ PW_KEY_MEDIA_CATEGORY, "Filter" },
 		{ PW_KEY_NODE_AUTOCONNECT, "false" },
 	};
 
 	snprintf(g->name, sizeof(g->name), "graph-generator-%d", (int)getpid());
-	g->filter = pw_filter_new_simple(pw_main_loop_get_loop(g->graph.loop), g->name,
-			pw_properties_new_dict(&SPA_DICT_INIT_ARRAY(items)), &filter_events, g);
+	/* on our own core, for its data thread is a realtime one */
+	g->filter = pw_filter_new(g->graph.core, g->name,
+			pw_properties_new_dict(&SPA_DICT_INIT_ARRAY(items)));
 	if (g->filter == NULL)
 		return -errno;
+	pw_filter_add_listener(g->filter, &g->listener, &filter_events, g);
 	for (uint32_t i = 0; i < g->channels; i++) {
 		struct pw_properties *props = pw_properties_new(
 				PW_KEY_FORMAT_DSP, "32 bit float mono audio", NULL);

@@ -35,6 +35,7 @@ struct cycle {
 struct recorder {
 	struct graph graph;
 	struct pw_filter *filter;
+	struct spa_hook listener;
 	void *ports[GRAPH_MAX_CHANNELS];
 	uint32_t channels;
 	uint32_t seconds;
@@ -179,17 +180,20 @@ static void on_end(struct graph *g)
 
 static int make_filter(struct recorder *r)
 {
-	static const struct spa_dict_item items[] = {
+	const struct spa_dict_item items[] = {
+		{ PW_KEY_NODE_NAME, r->name },
 		{ PW_KEY_MEDIA_TYPE, "Audio" },
 		{ PW_KEY_MEDIA_CATEGORY, "Filter" },
 		{ PW_KEY_NODE_AUTOCONNECT, "false" },
 	};
 
 	snprintf(r->name, sizeof(r->name), "graph-recorder-%d", (int)getpid());
-	r->filter = pw_filter_new_simple(pw_main_loop_get_loop(r->graph.loop), r->name,
-			pw_properties_new_dict(&SPA_DICT_INIT_ARRAY(items)), &filter_events, r);
+	/* on our own core, for its data thread is a realtime one */
+	r->filter = pw_filter_new(r->graph.core, r->name,
+			pw_properties_new_dict(&SPA_DICT_INIT_ARRAY(items)));
 	if (r->filter == NULL)
 		return -errno;
+	pw_filter_add_listener(r->filter, &r->listener, &filter_events, r);
 	for (uint32_t i = 0; i < r->channels; i++) {
 		struct pw_properties *props = pw_properties_new(
 				PW_KEY_FORMAT_DSP, "32 bit float mono audio", NULL);

@@ -436,6 +436,26 @@ static int do_expect_cells(const struct statement *s)
 	return 0;
 }
 
+static int hold_events(struct pcm *p)
+{
+	return -pthread_mutex_lock(&p->channel.evt_mutex);
+}
+
+static int release_events(struct pcm *p)
+{
+	return -pthread_mutex_unlock(&p->channel.evt_mutex);
+}
+
+static int do_hold_events(const struct statement *s)
+{
+	return on_pcm(s, hold_events);
+}
+
+static int do_release_events(const struct statement *s)
+{
+	return on_pcm(s, release_events);
+}
+
 static int do_sleep(const struct statement *s)
 {
 	uint32_t ms = get_number(s, "ms", 0);
@@ -552,6 +572,8 @@ static const struct {
 	{ "request", do_request },
 	{ "cells", do_cells },
 	{ "expect-cells", do_expect_cells },
+	{ "hold-events", do_hold_events },
+	{ "release-events", do_release_events },
 	{ "sleep", do_sleep },
 	{ "sh", do_sh },
 	{ "map-delay", do_map_delay },

@@ -17,6 +17,7 @@
  *           [status=]                      any request, values in octets
  *   cells S NUMBER.. | expect-cells S NUMBER..
  *       32-bit numbers at the start of the stream's buffer, as volume requests use them
+ *   hold-events S | release-events S      as if the guest did not run meanwhile
  *   sleep ms= | sh COMMAND | map-delay ms= | say WORDS | balance
  *   expect NAME STATEMENT                  the statement fails with this errno
  *   STATEMENT &  and  wait                 as in a shell
