@@ -45,7 +45,8 @@ static int check_state(const struct pcm *p)
 	}
 }
 
-/* Wait until `wanted` frames, or as many as a period, can be transferred. */
+/* Wait until `wanted` frames, or as many as a period, can be transferred. The state counts
+ * before what is available: what an xrun left is not to be written to. */
 static int64_t wait_avail(struct pcm *p, uint32_t wanted)
 {
 	int64_t avail;
@@ -53,14 +54,14 @@ static int64_t wait_avail(struct pcm *p, uint32_t wanted)
 
 	p->wake_at = wanted < p->geometry.period ? wanted : p->geometry.period;
 	while ((avail = pointer_avail(p)) < p->wake_at) {
-		if ((res = check_state(p)) < 0)
-			return res;
 		if (p->state == PCM_DRAINING)
 			return avail;
 		if (sleep_on(p, TRANSFER_TIMEOUT_MS) == -ETIMEDOUT) {
 			report_violation(p->channel.name, "no wake-up in %u ms", TRANSFER_TIMEOUT_MS);
 			return -EIO;
 		}
+		if ((res = check_state(p)) < 0)
+			return res;
 	}
 	return avail;
 }
