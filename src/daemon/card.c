@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <spa/utils/defs.h>
 
 #include "card-config.h"
+#include "clock.h"
 #include "log.h"
 #include "xenbus.h"
 
@@ -33,14 +33,6 @@ struct states {
 	enum xenbus_state backend, frontend;
 	bool online;
 };
-
-static uint64_t now_nsec(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return SPA_TIMESPEC_TO_NSEC(&ts);
-}
 
 static enum xenbus_state read_state(const struct card *card, const char *directory)
 {
@@ -93,12 +85,7 @@ static void write_error(struct card *card, const char *why)
 
 static void look_again_in(struct card *card, uint64_t nsec)
 {
-	struct timespec value = {
-		.tv_sec = nsec / SPA_NSEC_PER_SEC,
-		.tv_nsec = nsec % SPA_NSEC_PER_SEC,
-	};
-
-	pw_loop_update_timer(card->xenbus->worker.loop, card->timer, &value, NULL, false);
+	clock_fire_after(card->xenbus->worker.loop, card->timer, nsec);
 }
 
 static void failed(struct card *card, const char *why)
@@ -107,7 +94,7 @@ static void failed(struct card *card, const char *why)
 
 	write_error(card, why);
 	card->failures++;
-	card->not_before = now_nsec() + wait;
+	card->not_before = clock_now() + wait;
 	look_again_in(card, wait);
 	write_state(card, XENBUS_CLOSED);
 }
@@ -194,7 +181,7 @@ static bool is_removed(const struct card *card, const struct states *st)
 /* The frontend waits for a fresh start. */
 static void restart(struct card *card, const struct states *st)
 {
-	uint64_t now = now_nsec();
+	uint64_t now = clock_now();
 
 	if (st->backend == XENBUS_INIT_WAIT)
 		return;
@@ -208,7 +195,7 @@ static void restart(struct card *card, const struct states *st)
 
 static void close_with_frontend(struct card *card, const struct states *st)
 {
-	uint64_t now = now_nsec();
+	uint64_t now = clock_now();
 
 	if (st->backend == XENBUS_INIT_WAIT)
 		return;

@@ -12,6 +12,7 @@
 #include <spa/utils/string.h>
 #include <pipewire/extensions/metadata.h>
 
+#include "clock.h"
 #include "graph.h"
 #include "log.h"
 
@@ -79,9 +80,7 @@ static const struct pw_registry_events registry_events = {
 
 static void retry_later(struct graph *graph)
 {
-	struct timespec value = { .tv_nsec = RETRY_NSEC };
-
-	pw_loop_update_timer(graph->loop, graph->retry, &value, NULL, false);
+	clock_fire_after(graph->loop, graph->retry, RETRY_NSEC);
 }
 
 static void forget_core(struct graph *graph)

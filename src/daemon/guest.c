@@ -7,41 +7,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <spa/utils/defs.h>
 
+#include "clock.h"
 #include "guest.h"
 #include "log.h"
-
-static uint64_t now_nsec(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return SPA_TIMESPEC_TO_NSEC(&ts);
-}
 
 /* Guest thread: the clock that runs while a stream does. */
 
 static void arm_timer(struct guest *guest, uint64_t nsec)
 {
-	struct timespec value = {
-		.tv_sec = nsec / SPA_NSEC_PER_SEC,
-		.tv_nsec = nsec % SPA_NSEC_PER_SEC,
-	};
-
 	if (nsec == guest->timer_nsec)
 		return;
 	guest->timer_nsec = nsec;
-	pw_loop_update_timer(guest->worker.loop, guest->timer, &value, &value, false);
+	clock_fire_every(guest->worker.loop, guest->timer, nsec);
 }
 
 static void on_timer(void *data, uint64_t expirations)
 {
 	struct guest *guest = data;
 	struct connection *c;
-	uint64_t wanted, next = UINT64_MAX, now = now_nsec();
+	uint64_t wanted, next = UINT64_MAX, now = clock_now();
 	uint32_t i;
 
 	spa_list_for_each(c, &guest->connections, link) {

@@ -17,6 +17,7 @@
 
 #include <pipewire/impl.h>
 
+#include "clock.h"
 #include "log.h"
 #include "names.h"
 #include "node.h"
@@ -495,11 +496,7 @@ static void on_tick(void *data, uint64_t expirations)
 /* a tick a second while there is a node, none without */
 static void update_timer(struct nodes *nodes)
 {
-	struct timespec value = { 0 };
-
-	if (!spa_list_is_empty(&nodes->list))
-		value.tv_sec = TICK_NSEC / SPA_NSEC_PER_SEC;
-	pw_loop_update_timer(nodes->loop, nodes->timer, &value, &value, false);
+	clock_fire_every(nodes->loop, nodes->timer, spa_list_is_empty(&nodes->list) ? 0 : TICK_NSEC);
 }
 
 /* A stream was opened, started, stopped or closed: do what its state calls for. */
