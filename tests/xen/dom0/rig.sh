@@ -255,19 +255,30 @@ take_guest_files() {
     if [[ -f $OUT/$1/figures ]]; then sed "s/^/$1: /" "$OUT/$1/figures" >>"$OUT/figures"; fi
 }
 
-# shutdown_guest NAME: xl shutdown as an administrator does it; a figure says how long it took.
+# shutdown_guest NAME: xl shutdown as an administrator does it; a figure says how long it took. Nothing
+# of the guest's sound card may be left.
 shutdown_guest() {
-    local from
+    local from domain
+    domain=$(xl domid "$1")
     from=$(uptime_now)
     xl shutdown -w "$1" >>"$OUT/xl.log" 2>&1 || fail "xl shutdown $1: see xl.log"
     figure "xl shutdown $1" "$(seconds_since "$from")" s
+    wait_until 10 is_removed "$domain" || fail "10 s after xl shutdown $1: $(vsnd_left "$domain")"
     say "guest $1 is shut down"
 }
 
-# vsnd_left: what XenStore still holds of sound devices. A Linux guest may keep error/device/vsnd as a
-# record of an error; that one is its own.
+is_removed() {
+    [[ -z $(vsnd_left "$1") ]]
+}
+
+# vsnd_left [DOMID]: what XenStore still holds of sound devices, of all guests or of one. A Linux guest
+# may keep error/device/vsnd as a record of an error; that one is its own.
 vsnd_left() {
-    xenstore-ls -f | grep -E '^/(local/domain|libxl)/[0-9]+/(backend|device)/vsnd' || true
+    local paths='^/(local/domain|libxl)/[0-9]+/(backend|device)/vsnd'
+    if [[ $# -gt 0 ]]; then
+        paths="^/(local/domain|libxl)/$1/device/vsnd|^/local/domain/[0-9]+/backend/vsnd/$1[ /]"
+    fi
+    xenstore-ls -f | grep -E "$paths" || true
 }
 
 no_guest() {

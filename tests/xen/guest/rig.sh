@@ -59,6 +59,9 @@ seconds_between() {
 # without an underrun. Measures the time from start to end, drain included.
 play() {
     run_alsa aplay "$@"
+    # 192000 octets a second; where the arguments say otherwise this is of no use.
+    figure "aplay ${1##*/}, beyond its length" \
+        "$(awk -v took="$took" -v size="$(stat -c %s "$1")" 'BEGIN { printf "%.2f", took - size / 192000 }')" s
 }
 
 # record FILE SECONDS [ARECORD ARGUMENT...]
@@ -74,7 +77,8 @@ run_alsa() {
     from=$(uptime_now)
     code=0
     "$program" -q -D hw:0,0 -t raw -f S16_LE -r 48000 -c 2 "$@" "$file" 2>>"/out/$program.log" || code=$?
-    figure "$program ${file##*/}" "$(seconds_between "$from" "$(uptime_now)")" s
+    took=$(seconds_between "$from" "$(uptime_now)")
+    figure "$program ${file##*/}" "$took" s
     [ "$code" = 0 ] || fail "$program ended with $code: $(tail -n 3 "/out/$program.log")"
     no_xrun "$program"
 }

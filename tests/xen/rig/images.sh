@@ -30,16 +30,25 @@ recipe_hash() {
 # cached NAME BUILDER ARGUMENT...: REPLY is the cache entry NAME, if need be made by BUILDER ... DIR.
 # Not called in a condition or a command substitution: there a failing builder would not end the run.
 cached() {
-    REPLY=$RIG_CACHE/$1
+    local entry=$RIG_CACHE/$1
     shift
-    [[ -d $REPLY ]] && return
-    local entry=$REPLY
+    REPLY=$entry
+    if [[ -d $entry ]]; then
+        touch "$entry"
+        return
+    fi
     MAKING=$(mktemp -d "$RIG_CACHE/making.XXXXXX")
     "$@" "$MAKING"
     chmod 755 "$MAKING"
     mv -T "$MAKING" "$entry"
     MAKING=
     REPLY=$entry
+}
+
+# discard_old: entries that no run has used for two weeks, such as those of older package versions.
+discard_old() {
+    find "$RIG_CACHE" -mindepth 1 -maxdepth 1 \( -name 'base-*' -o -name 'kernel-*' \) -mtime +14 \
+        -exec rm -rf {} +
 }
 
 # discard_unfinished: for the EXIT trap; an interrupted build leaves nothing behind.
@@ -208,7 +217,20 @@ prepare_base() {
     BASE=$REPLY     # used by vm.sh
 }
 
-# prepare_kernel SUITE-or-DEBS: REPLY is the cache entry; fails where the kernel cannot be had.
+# has_kernel SUITE-or-DEBS: can it be had? Asks the mirror at most once.
+has_kernel() {
+    local deb debs
+    if [[ $1 != *.deb ]]; then
+        versions "kernel-$1" "$1" list_kernel
+        return
+    fi
+    IFS=, read -r -a debs <<<"$1"
+    for deb in "${debs[@]}"; do
+        [[ -f $deb ]] || die "no file $deb, which --kernel names"
+    done
+}
+
+# prepare_kernel SUITE-or-DEBS: REPLY is the cache entry of one that has_kernel.
 prepare_kernel() {
     local debs
     if [[ $1 = *.deb ]]; then
@@ -216,7 +238,7 @@ prepare_kernel() {
         cached "kernel-$(recipe_hash "${debs[@]}" "$RIG_DIR"/rig/{images.sh,packages.sh})" \
             build_kernel_from "${debs[@]}"
     else
-        versions "kernel-$1" "$1" list_kernel || return
+        versions "kernel-$1" "$1" list_kernel
         cached "kernel-$1-$(recipe_hash "$REPLY" "$RIG_DIR"/rig/{images.sh,packages.sh})" \
             build_kernel "$REPLY" "$1"
     fi
