@@ -23,8 +23,9 @@
 
 /* A Linux guest gives up a write or a drain when its application was not woken for
  * 1.1 buffers, 100 ms at least, and a period has to pass to wake it, and the cycle
- * that ends it. Wait for the graph as long as that allows, a few cycles at least,
- * before the clock takes over: what the clock consumes is not heard. */
+ * that ends it. Wait for the graph as long as that allows, a few cycles at least if
+ * it has consumed since the start, before the clock takes over: what the clock
+ * consumes is not heard. */
 #define GUEST_PATIENCE(buffer)	SPA_MAX((buffer) * 11 / 10, MSEC(100))
 #define MARGIN			MSEC(40)
 #define PATIENCE_MIN		MSEC(20)
@@ -408,7 +409,8 @@ static uint64_t patience(const struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
 	uint64_t cycle = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
-	uint64_t least = SPA_MAX(PATIENCE_CYCLES * cycle, PATIENCE_MIN);
+	uint64_t least = s->fallback.seen ? SPA_MAX(PATIENCE_CYCLES * cycle, PATIENCE_MIN) :
+		PATIENCE_MIN;
 	uint64_t most = GUEST_PATIENCE(to_nsec(s, g->buffer_frames));
 	uint64_t needed = to_nsec(s, g->period_frames * 3 / 2) + MARGIN;
 
@@ -457,6 +459,7 @@ uint64_t stream_tick(struct stream *s, uint64_t now)
 	bool fallback = atomic_load_explicit(&s->counters.fallback, memory_order_relaxed);
 
 	if (cycles != s->fallback.cycles || s->fallback.since == 0) {
+		s->fallback.seen = cycles != s->fallback.cycles;
 		s->fallback.cycles = cycles;
 		s->fallback.since = now;
 		atomic_store(&s->counters.fallback, false);

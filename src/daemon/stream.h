@@ -106,6 +106,7 @@ struct stream {
 	atomic_uint_least64_t filled;		/* frames; data thread reads */
 	struct {
 		uint32_t cycles;		/* when last looked at */
+		bool seen;			/* a graph has consumed since the start */
 		uint64_t since;			/* CLOCK_MONOTONIC ns: when `cycles` last moved */
 		uint64_t done;			/* frames that the clock consumed since `since` */
 	} fallback;
