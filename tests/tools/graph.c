@@ -24,12 +24,13 @@ struct object {
 	char name[256];		/* of a node */
 };
 
+/* The youngest of that name: ids are used again and say nothing about age. */
 static struct object *find_node(struct graph *g, const char *name)
 {
 	struct object *o, *found = NULL;
 
 	spa_list_for_each(o, &g->objects, link)
-		if (!o->is_port && strcmp(o->name, name) == 0 && (found == NULL || o->id > found->id))
+		if (!o->is_port && strcmp(o->name, name) == 0)
 			found = o;
 	return found;
 }
@@ -82,6 +83,20 @@ static const struct pw_link_events link_events = {
 	.info = on_link_info,
 };
 
+/* A node went, and all its links with it; perhaps another of that name comes. */
+static void on_link_removed(void *data)
+{
+	struct link *l = data;
+	struct graph *g = l->graph;
+
+	pw_proxy_destroy(l->proxy);
+	l->proxy = NULL;
+	for (uint32_t i = 0; i < g->n_links; i++)
+		if (g->links[i].proxy != NULL)
+			return;
+	g->n_links = 0;
+}
+
 static void on_link_error(void *data, int seq, int res, const char *message)
 {
 	struct link *l = data;
@@ -92,6 +107,7 @@ static void on_link_error(void *data, int seq, int res, const char *message)
 
 static const struct pw_proxy_events link_proxy_events = {
 	PW_VERSION_PROXY_EVENTS,
+	.removed = on_link_removed,
 	.error = on_link_error,
 };
 
@@ -248,14 +264,17 @@ void graph_watch(struct graph *g)
 	pw_registry_add_listener(g->registry, &g->registry_listener, &registry_events, g);
 }
 
+/* The loop forgets a quit() that comes before run(). */
 int graph_run(struct graph *g)
 {
-	pw_main_loop_run(g->loop);
+	if (!g->over)
+		pw_main_loop_run(g->loop);
 	return g->result;
 }
 
 void graph_quit(struct graph *g, int result)
 {
+	g->over = true;
 	g->result = result;
 	pw_main_loop_quit(g->loop);
 }
@@ -263,7 +282,8 @@ void graph_quit(struct graph *g, int result)
 void graph_clear(struct graph *g)
 {
 	for (uint32_t i = 0; i < g->n_links; i++)
-		pw_proxy_destroy(g->links[i].proxy);
+		if (g->links[i].proxy != NULL)
+			pw_proxy_destroy(g->links[i].proxy);
 	if (g->registry != NULL)
 		pw_proxy_destroy((struct pw_proxy *)g->registry);
 	if (g->core != NULL)

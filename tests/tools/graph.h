@@ -34,6 +34,7 @@ struct graph {
 	} links[GRAPH_MAX_CHANNELS];
 	void (*on_linked)(struct graph *g);
 	void (*on_end)(struct graph *g);	/* asked to end; without it graph_quit() */
+	bool over;
 	int result;
 };
 
