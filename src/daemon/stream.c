@@ -20,12 +20,12 @@
  * have been there for a cycle and this long, or when some have waited long. */
 #define SETTLE_LINKED		MSEC(20)
 #define SETTLE_MAX		MSEC(100)
+#define SETTLE_CYCLES		2u	/* it takes so many at most, if they are long */
 
 /* A Linux guest gives up a write or a drain when its application was not woken for
  * 1.1 buffers, 100 ms at least, and a period has to pass to wake it, and the cycle
- * that ends it. Wait for the graph as long as that allows, a few cycles at least if
- * it has consumed since the start, before the clock takes over: what the clock
- * consumes is not heard. */
+ * that ends it. Wait for the graph as long as that allows before the clock takes
+ * over: what the clock consumes is not heard. */
 #define GUEST_PATIENCE(buffer)	SPA_MAX((buffer) * 11 / 10, MSEC(100))
 #define MARGIN			MSEC(40)
 #define PATIENCE_MIN		MSEC(20)
@@ -173,13 +173,16 @@ static bool is_settled(struct stream *s, uint64_t cycle_nsec)
 {
 	uint64_t linked = s->settling.linked, all = s->settling.all;
 
-	if (s->settling.done)
+	bool done = atomic_load_explicit(&s->settled, memory_order_relaxed);
+
+	if (done)
 		return true;
 	s->settling.all += cycle_nsec;
 	if (atomic_load_explicit(&s->linked, memory_order_relaxed))
 		s->settling.linked += cycle_nsec;
-	s->settling.done = linked >= SPA_MAX(SETTLE_LINKED, cycle_nsec) || all >= SETTLE_MAX;
-	return s->settling.done;
+	done = linked >= SPA_MAX(SETTLE_LINKED, cycle_nsec) || all >= SETTLE_MAX;
+	atomic_store_explicit(&s->settled, done, memory_order_relaxed);
+	return done;
 }
 
 static bool is_running(const struct stream *s)
@@ -405,16 +408,28 @@ static uint64_t to_nsec(const struct stream *s, uint64_t frames)
 	return frames * SPA_NSEC_PER_SEC / s->iface.geometry.rate;
 }
 
+/* How long to wait for a graph that has shown up, at least: a few cycles if the node
+ * has settled; before that two, if the guest then still is woken in time. */
+static uint64_t least_patience(const struct stream *s, uint64_t most)
+{
+	uint64_t cycle = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
+	uint64_t period = to_nsec(s, s->iface.geometry.period_frames);
+	uint64_t wake = s->capture ? period : period - SPA_MIN(period, cycle);
+
+	if (atomic_load_explicit(&s->settled, memory_order_relaxed))
+		return SPA_MAX(PATIENCE_CYCLES * cycle, PATIENCE_MIN);
+	if (SETTLE_CYCLES * cycle + wake > most)
+		return PATIENCE_MIN;
+	return SPA_MAX(SETTLE_CYCLES * cycle, PATIENCE_MIN);
+}
+
 static uint64_t patience(const struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
-	uint64_t cycle = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
-	uint64_t least = s->fallback.seen ? SPA_MAX(PATIENCE_CYCLES * cycle, PATIENCE_MIN) :
-		PATIENCE_MIN;
 	uint64_t most = GUEST_PATIENCE(to_nsec(s, g->buffer_frames));
 	uint64_t needed = to_nsec(s, g->period_frames * 3 / 2) + MARGIN;
 
-	return SPA_CLAMP(most > needed ? most - needed : 0, least, PATIENCE_MAX);
+	return SPA_CLAMP(most > needed ? most - needed : 0, least_patience(s, most), PATIENCE_MAX);
 }
 
 /* Silence from the graph that is not there. */
@@ -459,7 +474,6 @@ uint64_t stream_tick(struct stream *s, uint64_t now)
 	bool fallback = atomic_load_explicit(&s->counters.fallback, memory_order_relaxed);
 
 	if (cycles != s->fallback.cycles || s->fallback.since == 0) {
-		s->fallback.seen = cycles != s->fallback.cycles;
 		s->fallback.cycles = cycles;
 		s->fallback.since = now;
 		atomic_store(&s->counters.fallback, false);

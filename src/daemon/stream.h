@@ -93,8 +93,8 @@ struct stream {
 	atomic_uint_least64_t cycle_nsec;	/* length of the last */
 	struct {				/* data thread only */
 		uint64_t all, linked;		/* ns of cycles since the first, since `linked` */
-		bool done;
 	} settling;
+	atomic_bool settled;			/* the node's links carry data */
 
 	/* guest thread writes, main loop reads: what the guest has set */
 	struct {
@@ -106,7 +106,6 @@ struct stream {
 	atomic_uint_least64_t filled;		/* frames; data thread reads */
 	struct {
 		uint32_t cycles;		/* when last looked at */
-		bool seen;			/* a graph has consumed since the start */
 		uint64_t since;			/* CLOCK_MONOTONIC ns: when `cycles` last moved */
 		uint64_t done;			/* frames that the clock consumed since `since` */
 	} fallback;
