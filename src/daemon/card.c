@@ -57,14 +57,12 @@ static struct states read_states(const struct card *card)
 
 static void write_state(struct card *card, enum xenbus_state state)
 {
-	struct xs_handle *xs = card->xenbus->xs;
-	char guard[STORE_PATH_SIZE], value[16];
+	char value[16];
 	int res;
 
-	snprintf(guard, sizeof(guard), "%.200s/state", card->backend);
 	snprintf(value, sizeof(value), "%u", state);
 	card->written = state;
-	res = store_write_if(xs, guard, value, "%s/state", card->backend);
+	res = store_write_if(card->xenbus->xs, card->backend, value, "%s/state", card->backend);
 	if (res < 0 && res != -ENOENT)
 		pw_log_error(CARD_FORMAT": can't write %s/state: %s", CARD_ARGS(card),
 				card->backend, strerror(-res));
@@ -74,10 +72,7 @@ static void write_state(struct card *card, enum xenbus_state state)
 /* The convention of Linux's backends: errors stand in a tree of their own. */
 static void write_error(struct card *card, const char *why)
 {
-	char guard[STORE_PATH_SIZE];
-
-	snprintf(guard, sizeof(guard), "%.200s/state", card->backend);
-	store_write_if(card->xenbus->xs, guard, why,
+	store_write_if(card->xenbus->xs, card->backend, why,
 			"/local/domain/%u/error/backend/vsnd/%u/%u/error",
 			card->xenbus->domid, card->domid, card->device);
 	pw_log_error(CARD_FORMAT": refused: %s", CARD_ARGS(card), why);
@@ -286,20 +281,14 @@ static int find_frontend(struct card *card)
 	return 0;
 }
 
-static int watch_frontend(struct card *card)
+/* xs_watch() or xs_unwatch() the frontend's state */
+static int watch_frontend(struct card *card,
+		bool (*func)(struct xs_handle *xs, const char *path, const char *token))
 {
 	char path[STORE_PATH_SIZE + 8];
 
 	snprintf(path, sizeof(path), "%s/state", card->frontend);
-	return xs_watch(card->xenbus->xs, path, card->token) ? 0 : -errno;
-}
-
-static void unwatch_frontend(struct card *card)
-{
-	char path[STORE_PATH_SIZE + 8];
-
-	snprintf(path, sizeof(path), "%s/state", card->frontend);
-	xs_unwatch(card->xenbus->xs, path, card->token);
+	return func(card->xenbus->xs, path, card->token) ? 0 : -errno;
 }
 
 struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device)
@@ -322,7 +311,7 @@ struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device)
 		res = -errno;
 		goto error_frontend;
 	}
-	if ((res = watch_frontend(card)) < 0)
+	if ((res = watch_frontend(card, xs_watch)) < 0)
 		goto error_watch;
 	spa_list_append(&xenbus->cards, &card->link);
 	pw_log_info(CARD_FORMAT": found", CARD_ARGS(card));
@@ -340,7 +329,7 @@ void card_free(struct card *card)
 {
 	pw_log_info(CARD_FORMAT": gone", CARD_ARGS(card));
 	spa_list_remove(&card->link);
-	unwatch_frontend(card);
+	watch_frontend(card, xs_unwatch);
 	pw_loop_destroy_source(card->xenbus->worker.loop, card->timer);
 	mailbox_cancel(&card->xenbus->worker.mailbox, &card->connection.reply);
 	drop_lines(card);

@@ -56,28 +56,24 @@ static const struct option {
 	{ "stream.max-buffer", "a number of octets, 4096 to 67108864", set_max_buffer },
 };
 
-struct location {
-	const char *file;
-};
-
 static int find_location(void *data, const char *location, const char *section,
 		const char *str, size_t len)
 {
-	struct location *found = data;
+	const char **file = data;
 
 	if (memmem(str, len, MODULE_NAME, strlen(MODULE_NAME)))
-		found->file = location;
+		*file = location;
 	return 0;
 }
 
 /* the file that loads this module */
 static const char *args_location(struct config *config)
 {
-	struct location found = { "arguments of "MODULE_NAME };
+	const char *file = "arguments of "MODULE_NAME;
 
 	pw_context_conf_section_for_each(config->context, "context.modules",
-			find_location, &found);
-	return found.file;
+			find_location, &file);
+	return file;
 }
 
 static int set_option(struct config *config, const char *file, const char *key,

@@ -139,6 +139,15 @@ static bool has_trigger(const struct line *line)
 	return line->config.dialect->last_op >= WIRE_OP_TRIGGER;
 }
 
+/* Does the request stay within the ring of the open stream? */
+static bool in_ring(const struct line *line, const struct wire_request *req)
+{
+	const struct xen_snd_geometry *g = &line->stream->iface.geometry;
+
+	return (uint64_t)req->span.offset + req->span.length <=
+		(uint64_t)g->buffer_frames * g->frame_size;
+}
+
 /* The requests. Each returns 0 or the negative errno of its answer. */
 
 static int open_stream(struct line *line, const struct wire_open *open)
@@ -212,13 +221,11 @@ static int do_transfer(struct line *line, const struct wire_request *req)
 {
 	bool capture = req->op == WIRE_OP_READ;
 	const struct xen_snd_geometry *g;
-	uint64_t end = (uint64_t)req->span.offset + req->span.length;
 
 	if (line->stream == NULL)
 		return -EIO;
 	g = &line->stream->iface.geometry;
-	if (capture != line->config.capture ||
-	    end > (uint64_t)g->buffer_frames * g->frame_size ||
+	if (capture != line->config.capture || !in_ring(line, req) ||
 	    req->span.offset % g->frame_size != 0 || req->span.length % g->frame_size != 0)
 		return -EINVAL;
 	if (capture)
@@ -238,11 +245,6 @@ static int do_transfer(struct line *line, const struct wire_request *req)
 
 static uint8_t *find_cells(struct line *line, const struct wire_request *req)
 {
-	const struct xen_snd_geometry *g = &line->stream->iface.geometry;
-	uint64_t end = (uint64_t)req->span.offset + req->span.length;
-
-	if (end > (uint64_t)g->buffer_frames * g->frame_size)
-		return NULL;
 	return (uint8_t *)line->buffer_map.data + req->span.offset;
 }
 
@@ -255,8 +257,9 @@ static int do_volume(struct line *line, const struct wire_request *req)
 	if (line->stream == NULL)
 		return -EIO;
 	channels = line->stream->iface.geometry.channels;
-	if (req->span.length != channels * CELL || (cells = find_cells(line, req)) == NULL)
+	if (req->span.length != channels * CELL || !in_ring(line, req))
 		return -EINVAL;
+	cells = find_cells(line, req);
 	for (i = 0; i < channels; i++) {
 		if (req->op == WIRE_OP_GET_VOLUME) {
 			volume = htole32(atomic_load(&line->stream->channels[i].volume));
@@ -282,8 +285,9 @@ static int do_mute(struct line *line, const struct wire_request *req)
 	channels = line->stream->iface.geometry.channels;
 	stride = req->span.length / channels;
 	if ((stride != 1 && stride != CELL) || req->span.length % channels != 0 ||
-	    (cells = find_cells(line, req)) == NULL)
+	    !in_ring(line, req))
 		return -EINVAL;
+	cells = find_cells(line, req);
 	for (i = 0; i < channels; i++) {
 		if (cells[i * stride] != 0)
 			stream_set_mute(line->stream, i, req->op == WIRE_OP_MUTE);

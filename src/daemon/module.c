@@ -32,7 +32,6 @@ static const struct spa_dict_item module_props[] = {
 };
 
 struct impl {
-	struct pw_impl_module *module;
 	struct spa_hook module_listener;
 	struct spa_hook context_listener;
 
@@ -172,7 +171,6 @@ int pipewire__module_init(struct pw_impl_module *module, const char *args)
 
 	if ((impl = calloc(1, sizeof(*impl))) == NULL)
 		return -errno;
-	impl->module = module;
 	/* what libxengnttab and libxenevtchn have to say is said by us, with the
 	 * guest's name; a guest could fill the log otherwise */
 	impl->logger = xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);

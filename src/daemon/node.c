@@ -45,7 +45,6 @@ struct node {
 struct port {
 	struct spa_list link;
 	struct node *node;
-	struct pw_impl_port *impl;
 	struct spa_hook listener;
 	bool linked;
 };
@@ -246,7 +245,6 @@ static void on_port_added(void *data, struct pw_impl_port *impl)
 	if ((port = calloc(1, sizeof(*port))) == NULL)
 		return;
 	port->node = node;
-	port->impl = impl;
 	spa_list_append(&node->ports, &port->link);
 	pw_impl_port_add_listener(impl, &port->listener, &port_events, port);
 	update_linked(node);
@@ -254,15 +252,15 @@ static void on_port_added(void *data, struct pw_impl_port *impl)
 
 /* The node. */
 
-static void drop_proxy(struct node *node)
+/* Its end is no news to us any more; the proxy, to be destroyed, or NULL. */
+static struct pw_proxy *forget_proxy(struct node *node)
 {
 	struct pw_proxy *proxy = node->proxy;
 
-	if (proxy == NULL)
-		return;
-	spa_hook_remove(&node->proxy_listener);
+	if (proxy)
+		spa_hook_remove(&node->proxy_listener);
 	node->proxy = NULL;
-	pw_proxy_destroy(proxy);
+	return proxy;
 }
 
 static void drop_ports(struct node *node)
@@ -276,10 +274,13 @@ static void drop_ports(struct node *node)
 
 static void node_remove(struct node *node)
 {
+	struct pw_proxy *proxy;
+
 	if (node->impl) {
 		spa_hook_remove(&node->impl_listener);
 		drop_ports(node);
-		drop_proxy(node);
+		if ((proxy = forget_proxy(node)) != NULL)
+			pw_proxy_destroy(proxy);
 		pw_impl_node_destroy(node->impl);
 		node->impl = NULL;
 	}
@@ -297,10 +298,7 @@ static void on_node_destroy(void *data)
 	pw_log_info("%s: node removed by somebody else: made anew", node->name);
 	spa_hook_remove(&node->impl_listener);
 	drop_ports(node);
-	if (node->proxy) {
-		spa_hook_remove(&node->proxy_listener);
-		node->proxy = NULL;
-	}
+	forget_proxy(node);
 	node->impl = NULL;
 }
 
@@ -312,10 +310,7 @@ static const struct pw_impl_node_events node_events = {
 
 static void on_proxy_destroy(void *data)
 {
-	struct node *node = data;
-
-	spa_hook_remove(&node->proxy_listener);
-	node->proxy = NULL;
+	forget_proxy(data);
 }
 
 /* PipeWire has removed it: so does the next tick, with the node */

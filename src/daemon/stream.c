@@ -172,7 +172,6 @@ static void advance(struct stream *s, uint32_t frames)
 static bool is_settled(struct stream *s, uint64_t cycle_nsec)
 {
 	uint64_t linked = s->settling.linked, all = s->settling.all;
-
 	bool done = atomic_load_explicit(&s->settled, memory_order_relaxed);
 
 	if (done)

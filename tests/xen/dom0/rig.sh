@@ -166,7 +166,7 @@ guest_names() {
     printf '%s\n' "${names[@]:-guest}"
 }
 
-# guest_config NAME CPU: the whole xl configuration on standard output.
+# guest_config NAME: the whole xl configuration on standard output.
 guest_config() {
     cat <<END
 name = "$1"
@@ -190,7 +190,7 @@ create_guest() {
     mkdir -p /run/guests
     cat "$SCENARIO/kernel/initrd" "$SCENARIO/guest.cpio" >"/run/guests/$1.img"
     truncate -s 64M "/run/guests/$1.disk"
-    guest_config "$1" "$((1 + $(xl list | wc -l) % 2))" >"/run/guests/$1.cfg"
+    guest_config "$1" >"/run/guests/$1.cfg"
     from=$(uptime_now)
     rm -f "$(guest_console "$1")"
     xl create -q "/run/guests/$1.cfg" >>"$OUT/xl.log" 2>&1 || fail "xl create $1: see xl.log"
