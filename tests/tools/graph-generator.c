@@ -10,20 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <pipewire/filter.h>
-
 #include "graph.h"
 #include "pattern.h"
 
 struct generator {
 	struct graph graph;
-	struct pw_filter *filter;
-	struct spa_hook listener;
-	void *ports[GRAPH_MAX_CHANNELS];
+	struct graph_filter filter;
 	uint32_t channels;
 	const char *target;
 	const char *ready_fifo;
-	char name[64];
 	struct spa_source *ready;
 	bool linked;
 	bool hold;
@@ -54,7 +49,7 @@ static void on_process(void *data, struct spa_io_position *position)
 
 	cycle_watch_count(&g->watch, &position->clock);
 	for (uint32_t c = 0; c < g->channels; c++) {
-		float *out = pw_filter_get_dsp_buffer(g->ports[c], n);
+		float *out = pw_filter_get_dsp_buffer(g->filter.ports[c], n);
 
 		if (out == NULL)
 			fed = false;
@@ -102,33 +97,6 @@ static void on_go(void *data, int signal_number)
 	struct generator *g = data;
 
 	__atomic_store_n(&g->going, true, __ATOMIC_RELEASE);
-}
-
-static int make_filter(struct generator *g)
-{
-	const struct spa_dict_item items[] = {
-		{ PW_KEY_NODE_NAME, g->name },
-		{ PW_KEY_MEDIA_TYPE, "Audio" },
-		{ PW_KEY_MEDIA_CATEGORY, "Filter" },
-		{ PW_KEY_NODE_AUTOCONNECT, "false" },
-	};
-
-	snprintf(g->name, sizeof(g->name), "graph-generator-%d", (int)getpid());
-	/* on our own core, for its data thread is a realtime one */
-	g->filter = pw_filter_new(g->graph.core, g->name,
-			pw_properties_new_dict(&SPA_DICT_INIT_ARRAY(items)));
-	if (g->filter == NULL)
-		return -errno;
-	pw_filter_add_listener(g->filter, &g->listener, &filter_events, g);
-	for (uint32_t i = 0; i < g->channels; i++) {
-		struct pw_properties *props = pw_properties_new(
-				PW_KEY_FORMAT_DSP, "32 bit float mono audio", NULL);
-
-		pw_properties_setf(props, PW_KEY_PORT_NAME, "output_%u", i);
-		g->ports[i] = pw_filter_add_port(g->filter, PW_DIRECTION_OUTPUT,
-				PW_FILTER_PORT_FLAG_MAP_BUFFERS, sizeof(void *), props, NULL, 0);
-	}
-	return pw_filter_connect(g->filter, PW_FILTER_FLAG_RT_PROCESS, NULL, 0);
 }
 
 static int usage(void)
@@ -181,15 +149,16 @@ static int generate(struct generator *g)
 
 	g->ready = pw_loop_add_event(loop, on_first_cycle, g);
 	pw_loop_add_signal(loop, SIGUSR1, on_go, g);
-	if ((res = make_filter(g)) < 0)
+	if ((res = graph_filter_init(&g->filter, &g->graph, "graph-generator",
+			PW_DIRECTION_OUTPUT, g->channels, &filter_events, g)) < 0)
 		return res;
-	g->graph.output = g->name;
+	g->graph.output = g->filter.name;
 	g->graph.input = g->target;
 	g->graph.channels = g->channels;
 	g->graph.on_linked = on_linked;
 	graph_watch(&g->graph);
 	res = graph_run(&g->graph);
-	pw_filter_destroy(g->filter);
+	graph_filter_clear(&g->filter);
 	printf("missed %u cycles\n", g->watch.missed);
 	return res;
 }

@@ -15,12 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <pipewire/filter.h>
-
 #include "graph.h"
 #include "pattern.h"
 
-#define NODE_NAME_ROOM 128
 #define SHORTEST_CYCLE 32u
 #define CYCLES_AFTER_END 3u	/* what a driver's monitor gives out is a cycle late */
 
@@ -34,16 +31,13 @@ struct cycle {
 
 struct recorder {
 	struct graph graph;
-	struct pw_filter *filter;
-	struct spa_hook listener;
-	void *ports[GRAPH_MAX_CHANNELS];
+	struct graph_filter filter;
 	uint32_t channels;
 	uint32_t seconds;
 	const char *target;
 	const char *raw_file;
 	const char *log_file;
 	const char *ready_fifo;
-	char name[NODE_NAME_ROOM];
 	struct spa_source *ready;
 	struct spa_source *over;
 	struct spa_source *timeout;
@@ -76,7 +70,7 @@ static void put_frames(struct recorder *r, uint32_t n)
 	uint8_t *at = r->samples + r->n_frames * r->channels * 2;
 
 	for (uint32_t c = 0; c < r->channels; c++) {
-		const float *in = pw_filter_get_dsp_buffer(r->ports[c], n);
+		const float *in = pw_filter_get_dsp_buffer(r->filter.ports[c], n);
 
 		for (uint32_t i = 0; i < n; i++) {
 			int16_t v = in != NULL ? to_s16(in[i]) : 0;
@@ -178,33 +172,6 @@ static void on_end(struct graph *g)
 	pw_loop_update_timer(pw_main_loop_get_loop(g->loop), r->timeout, &second, NULL, false);
 }
 
-static int make_filter(struct recorder *r)
-{
-	const struct spa_dict_item items[] = {
-		{ PW_KEY_NODE_NAME, r->name },
-		{ PW_KEY_MEDIA_TYPE, "Audio" },
-		{ PW_KEY_MEDIA_CATEGORY, "Filter" },
-		{ PW_KEY_NODE_AUTOCONNECT, "false" },
-	};
-
-	snprintf(r->name, sizeof(r->name), "graph-recorder-%d", (int)getpid());
-	/* on our own core, for its data thread is a realtime one */
-	r->filter = pw_filter_new(r->graph.core, r->name,
-			pw_properties_new_dict(&SPA_DICT_INIT_ARRAY(items)));
-	if (r->filter == NULL)
-		return -errno;
-	pw_filter_add_listener(r->filter, &r->listener, &filter_events, r);
-	for (uint32_t i = 0; i < r->channels; i++) {
-		struct pw_properties *props = pw_properties_new(
-				PW_KEY_FORMAT_DSP, "32 bit float mono audio", NULL);
-
-		pw_properties_setf(props, PW_KEY_PORT_NAME, "input_%u", i);
-		r->ports[i] = pw_filter_add_port(r->filter, PW_DIRECTION_INPUT,
-				PW_FILTER_PORT_FLAG_MAP_BUFFERS, sizeof(void *), props, NULL, 0);
-	}
-	return pw_filter_connect(r->filter, PW_FILTER_FLAG_RT_PROCESS, NULL, 0);
-}
-
 /* Touched now, so that no page fault waits in a cycle. */
 static int make_room(struct recorder *r)
 {
@@ -296,16 +263,17 @@ static int record(struct recorder *r)
 	r->ready = pw_loop_add_event(loop, on_first_cycle, r);
 	r->over = pw_loop_add_event(loop, on_last_cycle, r);
 	r->timeout = pw_loop_add_timer(loop, on_timeout, r);
-	if ((res = make_room(r)) < 0 || (res = make_filter(r)) < 0)
+	if ((res = make_room(r)) < 0 || (res = graph_filter_init(&r->filter, &r->graph, "graph-recorder",
+			PW_DIRECTION_INPUT, r->channels, &filter_events, r)) < 0)
 		return res;
 	r->graph.output = r->target;
-	r->graph.input = r->name;
+	r->graph.input = r->filter.name;
 	r->graph.channels = r->channels;
 	r->graph.on_linked = on_linked;
 	r->graph.on_end = on_end;
 	graph_watch(&r->graph);
 	res = graph_run(&r->graph);
-	pw_filter_destroy(r->filter);
+	graph_filter_clear(&r->filter);
 	if (write_files(r) < 0)
 		res = -EIO;
 	printf("missed %u cycles\n", r->watch.missed);

@@ -295,6 +295,41 @@ void graph_clear(struct graph *g)
 	pw_deinit();
 }
 
+int graph_filter_init(struct graph_filter *f, struct graph *g, const char *program,
+		enum pw_direction direction, uint32_t channels,
+		const struct pw_filter_events *events, void *data)
+{
+	const struct spa_dict_item items[] = {
+		{ PW_KEY_NODE_NAME, f->name },
+		{ PW_KEY_MEDIA_TYPE, "Audio" },
+		{ PW_KEY_MEDIA_CATEGORY, "Filter" },
+		{ PW_KEY_NODE_AUTOCONNECT, "false" },
+	};
+
+	snprintf(f->name, sizeof(f->name), "%s-%d", program, (int)getpid());
+	/* on our own core, for its data thread is a realtime one */
+	f->filter = pw_filter_new(g->core, f->name,
+			pw_properties_new_dict(&SPA_DICT_INIT_ARRAY(items)));
+	if (f->filter == NULL)
+		return -errno;
+	pw_filter_add_listener(f->filter, &f->listener, events, data);
+	for (uint32_t i = 0; i < channels; i++) {
+		struct pw_properties *props = pw_properties_new(
+				PW_KEY_FORMAT_DSP, "32 bit float mono audio", NULL);
+
+		pw_properties_setf(props, PW_KEY_PORT_NAME, "%s_%u",
+				direction == PW_DIRECTION_INPUT ? "input" : "output", i);
+		f->ports[i] = pw_filter_add_port(f->filter, direction,
+				PW_FILTER_PORT_FLAG_MAP_BUFFERS, sizeof(void *), props, NULL, 0);
+	}
+	return pw_filter_connect(f->filter, PW_FILTER_FLAG_RT_PROCESS, NULL, 0);
+}
+
+void graph_filter_clear(struct graph_filter *f)
+{
+	pw_filter_destroy(f->filter);
+}
+
 /* The FIFO stays open, so that the word waits there for a reader that comes later. */
 void graph_say_ready(const char *fifo)
 {

@@ -8,6 +8,7 @@
 
 #include <time.h>
 
+#include <pipewire/filter.h>
 #include <pipewire/pipewire.h>
 
 #define GRAPH_MAX_CHANNELS 8u
@@ -56,6 +57,14 @@ static inline void cycle_watch_count(struct cycle_watch *w, const struct spa_io_
 	w->next = clock->position + clock->duration;
 }
 
+/* A node of this client, with a port for each channel. */
+struct graph_filter {
+	struct pw_filter *filter;
+	struct spa_hook listener;
+	char name[64];		/* node.name: the program's, and its pid */
+	void *ports[GRAPH_MAX_CHANNELS];
+};
+
 /** connect; 0 or a negative errno */
 int graph_init(struct graph *g, int *argc, char ***argv);
 /** start to look for the two nodes; call once `output`, `input` and `channels` are set */
@@ -64,6 +73,12 @@ void graph_watch(struct graph *g);
 int graph_run(struct graph *g);
 void graph_quit(struct graph *g, int result);
 void graph_clear(struct graph *g);
+
+/** make the node; its `events` come with `data`, its cycles on a realtime thread */
+int graph_filter_init(struct graph_filter *f, struct graph *g, const char *program,
+		enum pw_direction direction, uint32_t channels,
+		const struct pw_filter_events *events, void *data);
+void graph_filter_clear(struct graph_filter *f);
 
 /** tell whoever waits: a line on stdout, and on the FIFO if there is one */
 void graph_say_ready(const char *fifo);
