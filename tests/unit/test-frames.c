@@ -100,6 +100,31 @@ TEST(integers_are_copied_as_they_are)
 	}
 }
 
+static void becomes(uint32_t format, uint32_t from, uint32_t wanted)
+{
+	uint32_t to;
+
+	frames_copy(format, &to, &from, sizeof(to));
+	check_eq(to, wanted);
+}
+
+TEST(unsigned_samples_become_signed_and_back)
+{
+	becomes(SPA_AUDIO_FORMAT_U16_LE, htole32(0x8001ffff), htole32(0x00017fff));
+	becomes(SPA_AUDIO_FORMAT_U16_BE, htobe32(0x8001ffff), htobe32(0x00017fff));
+	becomes(SPA_AUDIO_FORMAT_U32_LE, htole32(0x7fffffff), htole32(0xffffffff));
+	becomes(SPA_AUDIO_FORMAT_U32_BE, htobe32(0x7fffffff), htobe32(0xffffffff));
+	becomes(SPA_AUDIO_FORMAT_U24_32_LE, htole32(0x00800001), htole32(0x00000001));
+	becomes(SPA_AUDIO_FORMAT_U24_32_BE, htobe32(0x00000001), htobe32(0x00800001));
+}
+
+/* A negative sample has its sign there: an unsigned one of 24 bits has none. */
+TEST(nothing_is_left_above_unsigned_24_bits)
+{
+	becomes(SPA_AUDIO_FORMAT_U24_32_LE, htole32(0xffffffff), htole32(0x007fffff));
+	becomes(SPA_AUDIO_FORMAT_U24_32_BE, htobe32(0xff800000), htobe32(0x00000000));
+}
+
 static void silence_is(uint32_t format, uint8_t octet)
 {
 	uint8_t wanted[32], to[33];

@@ -43,6 +43,15 @@ static void flip_16(void *samples, size_t size, uint16_t sign)
 		*s ^= sign;
 }
 
+/* and what is in the octet above 24 bits means nothing: a guest is given none of it */
+static void flip_24(void *samples, size_t size, uint32_t sign, uint32_t bits)
+{
+	uint32_t *s = samples, *end = s + size / sizeof(*s);
+
+	for (; s < end; s++)
+		*s = (*s ^ sign) & bits;
+}
+
 static void flip_32(void *samples, size_t size, uint32_t sign)
 {
 	uint32_t *s = samples, *end = s + size / sizeof(*s);
@@ -63,10 +72,10 @@ void frames_copy(uint32_t format, void *to, const void *from, size_t size)
 		flip_16(to, size, htobe16(0x8000));
 		break;
 	case SPA_AUDIO_FORMAT_U24_32_LE:
-		flip_32(to, size, htole32(UINT32_C(0x00800000)));
+		flip_24(to, size, htole32(UINT32_C(0x00800000)), htole32(UINT32_C(0x00ffffff)));
 		break;
 	case SPA_AUDIO_FORMAT_U24_32_BE:
-		flip_32(to, size, htobe32(UINT32_C(0x00800000)));
+		flip_24(to, size, htobe32(UINT32_C(0x00800000)), htobe32(UINT32_C(0x00ffffff)));
 		break;
 	case SPA_AUDIO_FORMAT_U32_LE:
 		flip_32(to, size, htole32(UINT32_C(0x80000000)));
