@@ -3,6 +3,7 @@
 
 /* Copying frames, see frames.h. */
 
+#include <byteswap.h>
 #include <endian.h>
 #include <string.h>
 
@@ -32,6 +33,14 @@ static void scrub_64(void *samples, size_t size, uint64_t exponent)
 		if ((*s & exponent) == exponent)
 			*s = 0;
 	}
+}
+
+static void swap_64(void *samples, size_t size)
+{
+	uint64_t *s = samples, *end = s + size / sizeof(*s);
+
+	for (; s < end; s++)
+		*s = bswap_64(*s);
 }
 
 /* the sign bit of unsigned samples, to flip it */
@@ -89,11 +98,14 @@ void frames_copy(uint32_t format, void *to, const void *from, size_t size)
 	case SPA_AUDIO_FORMAT_F32_BE:
 		scrub_32(to, size, htobe32(F32_EXPONENT));
 		break;
-	case SPA_AUDIO_FORMAT_F64_LE:
-		scrub_64(to, size, htole64(F64_EXPONENT));
+	case SPA_AUDIO_FORMAT_F64_OE:
+		/* on the way to a guest nothing is found: the graph's floats leave the
+		 * octets zero that the exponent is looked for in */
+		swap_64(to, size);
+		scrub_64(to, size, F64_EXPONENT);
 		break;
-	case SPA_AUDIO_FORMAT_F64_BE:
-		scrub_64(to, size, htobe64(F64_EXPONENT));
+	case SPA_AUDIO_FORMAT_F64:
+		scrub_64(to, size, F64_EXPONENT);
 		break;
 	}
 }
