@@ -136,6 +136,8 @@ int pcm_close(struct pcm *p);
 /** blocking, as writei and readi of an application; frames done, or -EPIPE for an xrun */
 int64_t pcm_write(struct pcm *p, const uint8_t *data, uint32_t frames);
 int64_t pcm_read(struct pcm *p, uint8_t *data, uint32_t frames);
+/** wait until a running stream's position has moved on from START; -ETIMEDOUT */
+int pcm_wait_moving(struct pcm *p, uint32_t ms);
 /** where the application goes on: rewind and forward, in frames, when that is possible */
 int pcm_move(struct pcm *p, int32_t frames);
 /** what silence_size does: silence ahead of the application, and a WRITE of it */

@@ -282,8 +282,10 @@ static int do_hw_params(const struct statement *s)
 }
 
 /* As aplay: what was written and not played at an xrun is lost, and it goes on. */
-static int64_t recover(struct pcm *p, int64_t res)
+static int64_t recover(const struct statement *s, struct pcm *p, int64_t res)
 {
+	if (res == -EPIPE && get_number(s, "xruns", 1) == 0)
+		report_violation(p->channel.name, "an xrun");
 	return res == -EPIPE ? pcm_prepare(p) : res;
 }
 
@@ -323,7 +325,7 @@ static int do_play(const struct statement *s)
 		if (res > 0)
 			n += (uint64_t)res;
 		else
-			res = recover(p, res);
+			res = recover(s, p, res);
 	}
 	free(data);
 	return res < 0 ? (int)res : 0;
@@ -365,12 +367,19 @@ static int do_capture(const struct statement *s)
 		if (res > 0) {
 			left -= fwrite(data, p->frame_sz, (size_t)res, f);
 		} else {
-			res = recover(p, res);
+			res = recover(s, p, res);
 		}
 	}
 	free(data);
 	fclose(f);
 	return res < 0 ? (int)res : 0;
+}
+
+static int do_moving(const struct statement *s)
+{
+	struct pcm *p = find_pcm(s);
+
+	return p != NULL ? pcm_wait_moving(p, get_number(s, "ms", 2000)) : -ENODEV;
 }
 
 static int do_move(const struct statement *s)
@@ -639,6 +648,8 @@ static char is_wildcard(const struct statement *s)
 	return '\0';
 }
 
+static int do_in_turn(const struct statement *s);
+
 static const struct {
 	const char *name;
 	int (*run)(const struct statement *s);
@@ -666,6 +677,7 @@ static const struct {
 	{ "close", do_close },
 	{ "play", do_play },
 	{ "capture", do_capture },
+	{ "moving", do_moving },
 	{ "move", do_move },
 	{ "xrun", do_xrun },
 	{ "queries", do_queries },
@@ -682,16 +694,17 @@ static const struct {
 	{ "mark", do_mark },
 	{ "wait", do_wait },
 	{ "expect", do_expect },
+	{ "in-turn", do_in_turn },
 };
 
-static int run_on_all(const struct statement *s, char which);
+static int run_on_all(const struct statement *s, char which, bool in_turn);
 
 static int run_words(const struct statement *s)
 {
 	char which = is_wildcard(s);
 
 	if (which != '\0')
-		return run_on_all(s, which);
+		return run_on_all(s, which, false);
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
 		if (strcmp(statements[i].name, s->word[0]) == 0)
 			return statements[i].run(s);
@@ -733,8 +746,15 @@ static void *run_job(void *data)
 	return NULL;
 }
 
-/* On each of them the same line with its own name in it, all at once. */
-static int run_on_all(const struct statement *s, char which)
+static void end_job(struct job *j)
+{
+	pthread_join(j->thread, NULL);
+	free(j->line);
+}
+
+/* On each of them the same line with its own name in it, all at once or
+ * one after the other. */
+static int run_on_all(const struct statement *s, char which, bool in_turn)
 {
 	struct card *c = find_card(s);
 	struct job on[MAX_STREAMS];
@@ -753,14 +773,30 @@ static int run_on_all(const struct statement *s, char which)
 		on[n].guest = s->guest;
 		on[n].line = strdup(line);
 		on[n].where = p->channel.name;
-		if (pthread_create(&on[n].thread, NULL, run_job, &on[n]) == 0)
+		if (pthread_create(&on[n].thread, NULL, run_job, &on[n]) != 0)
+			return -EAGAIN;
+		if (in_turn)
+			end_job(&on[n]);
+		else
 			n++;
 	}
-	for (int i = 0; i < n; i++) {
-		pthread_join(on[i].thread, NULL);
-		free(on[i].line);
-	}
+	while (n > 0)
+		end_job(&on[--n]);
 	return 0;
+}
+
+static int do_in_turn(const struct statement *s)
+{
+	struct statement all = *s;
+	char which;
+
+	all.n--;
+	memmove(all.word, all.word + 1, (size_t)all.n * sizeof(all.word[0]));
+	if (all.n < 2 || (which = is_wildcard(&all)) == '\0')
+		return -EINVAL;
+	all.rest += strlen(all.word[0]);
+	all.rest += strspn(all.rest, " \t");
+	return run_on_all(&all, which, true);
 }
 
 static int run_in_background(struct guest *g, char *line)

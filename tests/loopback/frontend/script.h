@@ -10,10 +10,12 @@
  *       the guest's driver
  *   open S | prepare S [events=0] | start S | drop S | drain S | suspend S | hw_free S | close S
  *   hw_params S rate= format= channels= period= buffer=      (frames)
- *   play S frames= [start=] [chunk=] [sequence=1] [silence=]
+ *   play S frames= [start=] [chunk=] [sequence=1] [silence=] [xruns=0]
  *       the pattern, or the numbered sequence in the stream's format; an xrun is recovered as
- *       aplay does. With silence= so many frames of it are filled in ahead, before each chunk
- *   capture S frames= file= [chunk=]       a % in the name becomes D-P-S
+ *       aplay does. With silence= so many frames of it are filled in ahead, before each chunk.
+ *       With xruns=0 an xrun is a violation
+ *   capture S frames= file= [chunk=] [xruns=0]     a % in the name becomes D-P-S
+ *   moving S [ms=]                        wait until it runs and its position moves
  *   move S frames=                         rewind (negative) or forward
  *   queries S count=                       HW_PARAM_QUERY so often, and how long it takes
  *   xrun S ms=                             wait for one
@@ -25,6 +27,7 @@
  *   sleep ms= | sh COMMAND | map-delay ms= | say WORDS | balance
  *   expect NAME STATEMENT                  the statement fails with this errno
  *   STATEMENT &  and  wait                 as in a shell
+ *   in-turn STATEMENT                      one stream after the other, not all at once
  *   mark WORDS                             begin each violation from now on
  *
  *   Instead of a stream S, D/@p D/@c and D/@ are all streams of card D that play, that

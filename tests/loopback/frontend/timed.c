@@ -44,6 +44,14 @@ static bool find_written(struct pcm *p)
 	return false;
 }
 
+bool timed_has_moved(const struct pcm *p)
+{
+	for (uint32_t i = 0; i < p->geometry.buffer; i++)
+		if (!is_marked(p, i))
+			return true;
+	return false;
+}
+
 static void sleep_unlocked(struct pcm *p)
 {
 	const struct timespec step = { .tv_nsec = STEP_NS };

@@ -14,6 +14,8 @@
 void timed_mark(struct pcm *p);
 /** after START; for a capture that was started by OPEN, finds where the backend is */
 int timed_start(struct pcm *p);
+/** the backend has written into the ring since timed_mark() */
+bool timed_has_moved(const struct pcm *p);
 /** sleep a little without the lock, and move the pointer */
 void timed_sleep(struct pcm *p);
 

@@ -295,3 +295,28 @@ int pcm_fill_silence(struct pcm *p, uint32_t frames)
 	}
 	return res;
 }
+
+static bool is_moving(const struct pcm *p)
+{
+	if (p->state != PCM_RUNNING)
+		return false;
+	if (p->timed)
+		return timed_has_moved(p);
+	return __atomic_load_n(&p->driver_hw_ptr, __ATOMIC_SEQ_CST) != 0;
+}
+
+int pcm_wait_moving(struct pcm *p, uint32_t ms)
+{
+	const struct timespec step = { .tv_nsec = 2000000l };
+	uint64_t end = now_ns() + ms * 1000000ull;
+	bool moving;
+
+	do {
+		pthread_mutex_lock(&p->lock);
+		moving = is_moving(p);
+		pthread_mutex_unlock(&p->lock);
+		if (!moving)
+			nanosleep(&step, NULL);
+	} while (!moving && now_ns() < end);
+	return moving ? 0 : -ETIMEDOUT;
+}
