@@ -10,7 +10,9 @@
  *   dump PREFIX     write what came since the last dump, begin anew, feed silence
  *
  * PREFIX-LABEL.raw holds the floats of a recorded node, PREFIX-LABEL.cycles of any node a
- * line a cycle as graph-recorder's: CYCLE-NSEC CYCLE-POSITION CYCLE-FRAMES FRAMES-SO-FAR.
+ * line a cycle: CYCLE-NSEC RUN FRAMES-SO-FAR. A run of a recorded node begins with the first
+ * frame that is not silent, and again after a whole cycle of silence; its frames count from
+ * there. A fed node has one, which begins with `go`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,8 +31,7 @@
 
 struct cycle {
 	uint64_t nsec;
-	uint64_t position;
-	uint32_t frames;
+	uint32_t run;
 	uint64_t so_far;
 };
 
@@ -40,7 +41,9 @@ struct take {
 	size_t n_frames;
 	struct cycle *cycles;
 	size_t n_cycles;
-	uint64_t so_far;	/* frames since the first that was not silent, or fed */
+	uint32_t run;
+	uint64_t so_far;	/* frames of this run */
+	bool quiet;		/* the last cycle was silent */
 	bool overrun;
 };
 
@@ -88,6 +91,24 @@ static size_t room_cycles(const struct bank *b)
 	return room_frames(b) / SHORTEST_CYCLE;
 }
 
+static void count_run(struct slot *s, const float *frames, uint32_t n)
+{
+	const uint32_t channels = s->sequence.channels;
+	struct take *t = &s->take;
+	uint32_t first = 0;
+
+	while (first < n && sequence_is_silent(&s->sequence,
+			(const uint8_t *)(frames + first * channels)))
+		first++;
+	if (first < n && (t->quiet || t->run == 0)) {
+		t->run++;
+		t->so_far = n - first;
+	} else if (t->run > 0) {
+		t->so_far += n;
+	}
+	t->quiet = first == n;
+}
+
 static void record(struct slot *s, uint32_t n)
 {
 	const uint32_t channels = s->sequence.channels;
@@ -100,10 +121,7 @@ static void record(struct slot *s, uint32_t n)
 		for (uint32_t i = 0; i < n; i++)
 			to[i * channels + c] = in != NULL ? in[i] : 0.0f;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		if (t->so_far > 0 || !sequence_is_silent(&s->sequence,
-				(const uint8_t *)(to + i * channels)))
-			t->so_far++;
+	count_run(s, to, n);
 }
 
 static void feed(struct slot *s, uint32_t n)
@@ -144,8 +162,7 @@ static void on_process(void *data, struct spa_io_position *position)
 	t->n_frames += n;
 	t->cycles[t->n_cycles++] = (struct cycle){
 		.nsec = position->clock.nsec,
-		.position = position->clock.position,
-		.frames = n,
+		.run = t->run,
 		.so_far = t->so_far,
 	};
 }
@@ -189,9 +206,8 @@ static bool write_take(const struct slot *s, const struct take *t, const char *p
 	if ((f = fopen(path, "w")) == NULL)
 		return false;
 	for (size_t i = 0; i < t->n_cycles; i++)
-		fprintf(f, "%llu %llu %u %llu\n", (unsigned long long)t->cycles[i].nsec,
-				(unsigned long long)t->cycles[i].position, t->cycles[i].frames,
-				(unsigned long long)t->cycles[i].so_far);
+		fprintf(f, "%llu %u %llu\n", (unsigned long long)t->cycles[i].nsec,
+				t->cycles[i].run, (unsigned long long)t->cycles[i].so_far);
 	return fclose(f) == 0 && ok;
 }
 
@@ -208,7 +224,8 @@ static int swap_takes(struct spa_loop *loop, bool async, uint32_t seq, const voi
 
 		s->take = s->spare;
 		s->take.n_frames = s->take.n_cycles = 0;
-		s->take.so_far = 0;
+		s->take.so_far = s->take.run = 0;
+		s->take.quiet = false;
 		s->take.overrun = false;
 		s->spare = t;
 	}

@@ -29,6 +29,8 @@ uint32_t judge_parse(const char *text, struct judge_span spans[JUDGE_MAX_SPANS])
 
 		memset(s, 0, sizeof(*s));
 		s->apart = n > 0 && text[-1] == '/';
+		s->last = *text == '*';
+		text += s->last;
 		s->any_start = *text == '?';
 		s->start = s->any_start ? 0 : strtoull(text, &end, 10);
 		if (s->any_start)
@@ -158,12 +160,18 @@ void judge_recording(struct judge_verdict *v, const struct sequence *s,
 	const struct recording r = { s, data, frames, sequence_frame_size(s) };
 	size_t at = skip_silence(&r, 0);
 
+	size_t end = frames;
+
+	while (end > at && is_silent(&r, end - 1))
+		end--;
 	memset(v, 0, sizeof(*v));
 	v->exact = true;
 	v->lead = at;
 	for (uint32_t i = 0; i < n_spans && v->exact; i++) {
 		if (spans[i].apart)
 			at = skip_silence(&r, at);
+		if (spans[i].last && end - at > spans[i].frames)
+			at = end - spans[i].frames;
 		at = judge_span(v, &r, &spans[i], at);
 	}
 	if (!v->exact)

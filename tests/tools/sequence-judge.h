@@ -18,6 +18,7 @@ struct judge_span {
 	bool any_start;		/* whatever number the first frame has */
 	bool at_most;		/* one frame at least, and perhaps not all */
 	bool apart;		/* silence may lie before it */
+	bool last;		/* whatever may lie before it: these are the last frames */
 };
 
 struct judge_verdict {
@@ -30,7 +31,7 @@ struct judge_verdict {
 
 /**
  * Read spans from START+FRAMES[~] joined by ',' (follows at once) or '/' (silence may lie
- * between). START may be '?'. Returns their number, 0 for what is none.
+ * between). A '*' before it: anything may. START may be '?'. Returns their number, 0 for what is none.
  */
 uint32_t judge_parse(const char *text, struct judge_span spans[JUDGE_MAX_SPANS]);
 

@@ -22,7 +22,8 @@ struct options {
 static int usage(void)
 {
 	fputs("usage: sequence [--channels C] [--graph] SPANS FORMAT:FILE..\n"
-	      "SPANS: START+FRAMES[~] joined by ',' or '/'; ~ at most, / silence between\n", stderr);
+	      "SPANS: [*]START+FRAMES[~] joined by ',' or '/'; ~ at most, / silence between,\n"
+	      "* anything before\n", stderr);
 	return 2;
 }
 

@@ -96,6 +96,10 @@ static void test_damage(const struct sequence *s, const char *name)
 	ok(differs(&v, "9 silent"), "9 frames replaced by silence", name, s);
 	v = judge(s, "0+4000~/2509+2491", data, FRAMES);
 	ok(v.exact, "9 frames of silence where they may be", name, s);
+	v = judge(s, "*2509+2491", data, FRAMES);
+	ok(v.exact, "the last frames are exact whatever is before", name, s);
+	v = judge(s, "*2508+2492", data, FRAMES);
+	ok(!v.exact, "not all of the last frames are exact", name, s);
 
 	sequence_fill(s, 0, FRAMES, data);
 	data[half] ^= 0x10;
