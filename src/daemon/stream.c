@@ -281,11 +281,23 @@ static void align(struct stream *s)
 	tell_position(s);
 }
 
+/* Linux resumes by START after PAUSE, having forgotten where it was: what it writes
+ * in between is for where align() will be. */
+static void pause_stream(struct stream *s)
+{
+	struct position aligned = s->position;
+
+	position_align(&aligned);
+	s->restart.taken = s->restart.filled = aligned.taken;
+	set_state(s, STREAM_PAUSED);
+}
+
 static void start(struct stream *s)
 {
-	/* Linux resumes by START after PAUSE, having forgotten where it was */
-	if (get_state(s) == STREAM_PAUSED)
+	if (get_state(s) == STREAM_PAUSED) {
 		align(s);
+		atomic_store_explicit(&s->filled, s->restart.filled, memory_order_release);
+	}
 	end_starving(s);
 	s->fallback.cycles = atomic_load(&s->cycles);
 	s->fallback.since = 0;
@@ -315,7 +327,7 @@ int stream_trigger(struct stream *s, uint32_t type)
 		break;
 	case WIRE_TRIGGER_PAUSE:
 		if (old == STREAM_RUNNING)
-			set_state(s, STREAM_PAUSED);
+			pause_stream(s);
 		break;
 	case WIRE_TRIGGER_RESUME:
 		if (old == STREAM_PAUSED)
@@ -360,8 +372,12 @@ void stream_write(struct stream *s, uint32_t offset, uint32_t length)
 {
 	uint64_t filled = atomic_load_explicit(&s->filled, memory_order_relaxed);
 	uint64_t taken = atomic_load_explicit(&s->counters.position, memory_order_relaxed);
+	uint32_t buffer = s->iface.geometry.buffer_frames;
 
-	filled = position_fill(filled, taken, s->iface.geometry.buffer_frames, offset, length);
+	if (get_state(s) == STREAM_PAUSED)
+		s->restart.filled = position_fill(s->restart.filled, s->restart.taken, buffer,
+				offset, length);
+	filled = position_fill(filled, taken, buffer, offset, length);
 	atomic_store_explicit(&s->filled, filled, memory_order_release);
 }
 

@@ -104,6 +104,9 @@ struct stream {
 
 	/* guest thread */
 	atomic_uint_least64_t filled;		/* frames; data thread reads */
+	struct {				/* while PAUSED, if START follows and not RESUME */
+		uint64_t taken, filled;
+	} restart;
 	struct {
 		uint32_t cycles;		/* when last looked at */
 		uint64_t since;			/* CLOCK_MONOTONIC ns: when `cycles` last moved */
