@@ -11,8 +11,7 @@
  *
  * PREFIX-LABEL.raw holds the floats of a recorded node, PREFIX-LABEL.cycles of any node a
  * line a cycle: CYCLE-NSEC RUN FRAMES-SO-FAR. A run of a recorded node begins with the first
- * frame that is not silent, and again after a whole cycle of silence; its frames count from
- * there. A fed node has one, which begins with `go`.
+ * frame that is not silent, and again after each silence; its frames count from there. A fed node has one, which begins with `go`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +26,8 @@
 
 #define MAX_SLOTS 64u
 #define SHORTEST_CYCLE 256u
+#define CYCLES_TO_RUN 4u
+#define LOOK_NS 5000000l
 #define WAIT_S 5
 
 struct cycle {
@@ -43,7 +44,7 @@ struct take {
 	size_t n_cycles;
 	uint32_t run;
 	uint64_t so_far;	/* frames of this run */
-	bool quiet;		/* the last cycle was silent */
+	bool quiet;		/* the last frame was silent */
 	bool overrun;
 };
 
@@ -70,8 +71,9 @@ struct bank {
 	int in, out;
 	char line[256];
 	size_t n_line;
-	struct spa_source *patience;
-	enum { WAIT_NOTHING, WAIT_LINKED, WAIT_GONE } waits_for;
+	struct spa_source *timer;
+	enum { WAIT_LINKED, WAIT_GONE } waits_for;
+	uint32_t looks;		/* so often again, then it is given up */
 
 	bool going;		/* the data thread's */
 	struct cycle_watch watch;
@@ -93,20 +95,18 @@ static size_t room_cycles(const struct bank *b)
 
 static void count_run(struct slot *s, const float *frames, uint32_t n)
 {
-	const uint32_t channels = s->sequence.channels;
 	struct take *t = &s->take;
-	uint32_t first = 0;
 
-	while (first < n && sequence_is_silent(&s->sequence,
-			(const uint8_t *)(frames + first * channels)))
-		first++;
-	if (first < n && (t->quiet || t->run == 0)) {
-		t->run++;
-		t->so_far = n - first;
-	} else if (t->run > 0) {
-		t->so_far += n;
+	for (uint32_t i = 0; i < n; i++, frames += s->sequence.channels) {
+		bool silent = sequence_is_silent(&s->sequence, (const uint8_t *)frames);
+
+		if (!silent && (t->quiet || t->run == 0)) {
+			t->run++;
+			t->so_far = 0;
+		}
+		t->quiet = silent;
+		t->so_far += t->run > 0;
 	}
-	t->quiet = first == n;
 }
 
 static void record(struct slot *s, uint32_t n)
@@ -160,11 +160,12 @@ static void on_process(void *data, struct spa_io_position *position)
 	else
 		record(s, n);
 	t->n_frames += n;
-	t->cycles[t->n_cycles++] = (struct cycle){
+	t->cycles[t->n_cycles] = (struct cycle){
 		.nsec = position->clock.nsec,
 		.run = t->run,
 		.so_far = t->so_far,
 	};
+	__atomic_store_n(&t->n_cycles, t->n_cycles + 1, __ATOMIC_RELEASE);
 }
 
 static const struct pw_filter_events filter_events = {
@@ -262,12 +263,18 @@ static void do_dump(struct bank *b, const char *prefix)
 	answer(b, ok ? "ok\n" : "the dump is not whole\n");
 }
 
+/* A link that is there carries data a moment later. */
+static bool has_run(const struct slot *s)
+{
+	return __atomic_load_n(&s->take.n_cycles, __ATOMIC_ACQUIRE) >= CYCLES_TO_RUN;
+}
+
 static uint32_t count_linked(const struct bank *b)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < b->n_slots; i++)
-		n += graph_is_linked(&b->slots[i].route);
+		n += graph_is_linked(&b->slots[i].route) && has_run(&b->slots[i]);
 	return n;
 }
 
@@ -280,50 +287,41 @@ static uint32_t count_links(const struct bank *b)
 	return n;
 }
 
-static void set_patience(struct bank *b, time_t seconds, long nsec)
+static void look_again(struct bank *b, bool on)
 {
-	struct timespec t = { .tv_sec = seconds, .tv_nsec = nsec };
+	struct timespec t = { .tv_nsec = on ? LOOK_NS : 0 };
 
-	pw_loop_update_timer(pw_main_loop_get_loop(b->graph.loop), b->patience, &t, NULL, false);
+	pw_loop_update_timer(pw_main_loop_get_loop(b->graph.loop), b->timer, &t, &t, false);
 }
 
 static void answer_if_so(struct bank *b)
 {
-	if (b->waits_for == WAIT_NOTHING ||
-			(b->waits_for == WAIT_LINKED && count_linked(b) < b->n_slots) ||
+	if ((b->waits_for == WAIT_LINKED && count_linked(b) < b->n_slots) ||
 			(b->waits_for == WAIT_GONE && count_links(b) > 0))
 		return;
-	b->waits_for = WAIT_NOTHING;
-	set_patience(b, 0, 0);
+	look_again(b, false);
 	answer(b, "ok\n");
 }
 
-static void on_patience(void *data, uint64_t expirations)
+static void on_timer(void *data, uint64_t expirations)
 {
 	struct bank *b = data;
 	char text[64];
 
+	if (b->looks-- > 0) {
+		answer_if_so(b);
+		return;
+	}
+	look_again(b, false);
 	snprintf(text, sizeof(text), "%u of %u nodes are linked\n", count_linked(b), b->n_slots);
-	if (b->waits_for != WAIT_NOTHING)
-		answer(b, text);
-	b->waits_for = WAIT_NOTHING;
-}
-
-static void on_linked(struct graph_route *r)
-{
-	answer_if_so(SPA_CONTAINER_OF(r, struct slot, route)->bank);
-}
-
-static void on_unlinked(struct graph_route *r)
-{
-	answer_if_so(SPA_CONTAINER_OF(r, struct slot, route)->bank);
+	answer(b, text);
 }
 
 static void do_wait(struct bank *b, int what)
 {
 	b->waits_for = what;
-	set_patience(b, WAIT_S, 0);
-	answer_if_so(b);
+	b->looks = WAIT_S * (SPA_NSEC_PER_SEC / LOOK_NS);
+	look_again(b, true);
 }
 
 static void obey(struct bank *b, const char *line)
@@ -379,8 +377,6 @@ static bool parse_slot(struct bank *b, char *text)
 	s->route.output = s->feeds ? s->filter.name : text;
 	s->route.input = s->feeds ? text : s->filter.name;
 	s->route.channels = b->channels;
-	s->route.on_linked = on_linked;
-	s->route.on_unlinked = on_unlinked;
 	b->n_slots++;
 	return true;
 }
@@ -461,7 +457,7 @@ static int run(struct bank *b)
 	if ((res = open_fifos(b)) < 0)
 		return res;
 	b->first = &b->slots[0];
-	b->patience = pw_loop_add_timer(loop, on_patience, b);
+	b->timer = pw_loop_add_timer(loop, on_timer, b);
 	pw_loop_add_io(loop, b->in, SPA_IO_IN, false, on_command, b);
 	for (n = 0; n < b->n_slots && res >= 0; n++)
 		res = open_slot(&b->slots[n]);

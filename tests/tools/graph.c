@@ -95,8 +95,6 @@ static void on_link_removed(void *data)
 		if (r->links[i].proxy != NULL)
 			return;
 	r->n_links = 0;
-	if (r->on_unlinked != NULL)
-		r->on_unlinked(r);
 }
 
 static void on_link_error(void *data, int seq, int res, const char *message)

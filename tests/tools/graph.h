@@ -44,7 +44,6 @@ struct graph_route {
 		bool ready;
 	} links[GRAPH_MAX_CHANNELS];
 	void (*on_linked)(struct graph_route *r);
-	void (*on_unlinked)(struct graph_route *r);	/* all links have gone */
 };
 
 /* Did this client run in every cycle, and in time? If not, what it saw proves nothing. */

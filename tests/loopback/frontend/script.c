@@ -352,7 +352,7 @@ static int do_capture(const struct statement *s)
 	struct pcm *p = find_pcm(s);
 	uint64_t left = get_number(s, "frames", 0);
 	FILE *f = p != NULL ? open_file(s, p) : NULL;
-	uint32_t chunk;
+	uint32_t chunk, part;
 	uint8_t *data;
 	int64_t res = 0;
 
@@ -361,11 +361,12 @@ static int do_capture(const struct statement *s)
 	chunk = get_number(s, "chunk", p->geometry.period);
 	data = calloc(chunk, p->frame_sz);
 	while (left > 0 && res >= 0) {
-		res = pcm_read(p, data, left < chunk ? (uint32_t)left : chunk);
-		if (res == 0)
-			break;		/* drained */
+		part = left < chunk ? (uint32_t)left : chunk;
+		res = pcm_read(p, data, part);
 		if (res > 0) {
 			left -= fwrite(data, p->frame_sz, (size_t)res, f);
+			if (res < part)
+				break;		/* drained */
 		} else {
 			res = recover(s, p, res);
 		}
@@ -711,7 +712,7 @@ static int run_words(const struct statement *s)
 	return -ENOSYS;
 }
 
-static int run_line(struct guest *g, const char *line)
+static int run_statement(struct guest *g, const char *line)
 {
 	struct statement s = { .guest = g };
 	char *words = strdup(line), *rest = words, *word;
@@ -727,6 +728,21 @@ static int run_line(struct guest *g, const char *line)
 	}
 	free(words);
 	return res;
+}
+
+/* STATEMENT then STATEMENT, as long as all goes well. */
+static int run_line(struct guest *g, const char *line)
+{
+	const char *then = strstr(line, " then ");
+	char *first;
+	int res;
+
+	if (then == NULL)
+		return run_statement(g, line);
+	first = strndup(line, (size_t)(then - line));
+	res = run_statement(g, first);
+	free(first);
+	return res < 0 ? res : run_line(g, then + strlen(" then "));
 }
 
 static int run_judged(struct guest *g, const char *line, const char *where)

@@ -27,6 +27,7 @@
  *   sleep ms= | sh COMMAND | map-delay ms= | say WORDS | balance
  *   expect NAME STATEMENT                  the statement fails with this errno
  *   STATEMENT &  and  wait                 as in a shell
+ *   STATEMENT then STATEMENT               the second if the first does not fail
  *   in-turn STATEMENT                      one stream after the other, not all at once
  *   mark WORDS                             begin each violation from now on
  *
