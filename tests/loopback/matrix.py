@@ -3,6 +3,7 @@
 a card does in lockstep, and what must have come out of the graph or into the guest."""
 
 PERIOD = 2048
+QUANTUM = 1024
 BUFFER = 16384
 ODD_BUFFER = 15000      # frames: neither a power of two nor a multiple of a page
 EOPNOTSUPP, EINVAL, EIO = -95, -22, -5
@@ -25,7 +26,7 @@ class Behaviour:
     frame of the part before."""
 
     def __init__(self, name, play=(), spans="", capture=(), files=(), period=PERIOD,
-                 buffer=BUFFER, quantum=None, meanwhile=(), events=True, triggers=(),
+                 buffer=BUFFER, quantum=QUANTUM, meanwhile=(), events=True, triggers=(),
                  positions=True, needs_events=False, result="exact", ahead=0):
         self.name = name
         self.play, self.spans = list(play), spans
@@ -113,25 +114,25 @@ BEHAVIOURS = [
     Behaviour("silence ahead",
               play=[play(15 * PERIOD, more=f"silence={PERIOD}"), DRAIN], spans=f"0+{15 * PERIOD}"),
     Behaviour("suspend",
-              play=[play(20000), f"suspend {PLAYERS}", PREPARE_PLAY, play(20000, 50000), DRAIN],
+              play=[play(20000), f"suspend {PLAYERS}", "sleep ms=60", PREPARE_PLAY, play(20000, 50000), DRAIN],
               spans="0+20000~/50000+20000",
-              capture=[capture(20000), f"suspend {CAPTURERS}", PREPARE_CAPTURE,
+              capture=[capture(20000), f"suspend {CAPTURERS}", "sleep ms=60", PREPARE_CAPTURE,
                        capture(20000, 1), STOP],
               files=[("0+20000~", anywhere), ("?+20000~", later)],
               triggers={"playback": PAUSE_TYPE, "capture": PAUSE_TYPE}),
     Behaviour("period > quantum", **straight(20000), quantum=256),
-    Behaviour("period = quantum", **straight(20000), quantum=PERIOD, ahead=1),
-    Behaviour("period < quantum", **straight(30000), quantum=2 * PERIOD, ahead=1),
+    Behaviour("period = quantum", **straight(40000), quantum=PERIOD, ahead=1),
+    Behaviour("period < quantum", **straight(60000), quantum=2 * PERIOD, ahead=1),
     Behaviour("two periods", **straight(30000), period=4096, buffer=8192, needs_events=True,
               ahead=1),
-    Behaviour("period_sz 0", **straight(20000), events=False, needs_events=True, quantum=1024),
+    Behaviour("period_sz 0", **straight(20000), events=False, needs_events=True),
     Behaviour("quantum changes", **straight(50000),
               meanwhile=["sleep ms=250", force("quantum", 256), "sleep ms=250",
                          force("quantum", 2048), "sleep ms=250", force("quantum", 512)]),
     # while the rates differ samples are not what they were: they must be so again afterwards
     Behaviour("rate changes",
-              play=[play(100000), DRAIN], spans="*80000+20000",
-              capture=[capture(100000), STOP], files=[("*?+20000", anywhere)],
+              play=[play(144000), DRAIN], spans="*124000+20000",
+              capture=[capture(144000), STOP], files=[("*?+20000", anywhere)],
               meanwhile=["sleep ms=300", force("rate", 44100), "sleep ms=500", force("rate", 48000)],
               positions=False, result="passed"),
 ]
@@ -163,7 +164,8 @@ class Script:
                 self.streams[direction, format_] = name
                 also = "s16_le," if devid == 1 else ""
                 lines.append(f"stream {name} type={direction[0]} sample-formats={also}{format_}")
-        return lines + ["attach 0", "attach 1", "connect 0", "connect 1"]
+        return lines + [force("quantum", QUANTUM), "attach 0", "attach 1", "connect 0",
+                        "connect 1"]
 
     def to_bank(self, words):
         """Tell it and wait for its answer."""
@@ -213,7 +215,7 @@ class Script:
         self.refuse(behaviour)
         self.lines += [f"in-turn open {ALL}",
                        f"in-turn hw_params {ALL} channels=1 period={period} buffer={buffer}"]
-        if behaviour.quantum:
+        if behaviour.quantum != QUANTUM:
             self.lines.append(force("quantum", behaviour.quantum))
         self.lines += [f"in-turn prepare {ALL}" + ("" if behaviour.events else " events=0"),
                        self.to_bank("linked")]
@@ -221,18 +223,17 @@ class Script:
         self.steps(behaviour)
         self.lines[begin:] = [line.replace("{dir}", self.directory).replace(
             "{number}", str(number)) for line in self.lines[begin:]]
-        self.lines += [f"in-turn close {ALL}", self.to_bank("gone"),
+        # no period of less than two quanta is offered: the next may want just so much
+        self.lines += [force("quantum", QUANTUM), f"in-turn close {ALL}", self.to_bank("gone"),
                        self.to_bank(f"dump {self.directory}/{number}")]
-        if behaviour.quantum or behaviour.meanwhile:
-            self.lines += [force("quantum", 0), force("rate", 0)]
 
     def steps(self, behaviour):
         todo = {}
         for direction in behaviour.directions():
             if self.is_refused(behaviour, direction):
                 self.refuse_trigger(behaviour, direction)
-            else:
-                todo[direction] = list(self.does(behaviour, direction))
+            elif self.does(behaviour, direction):
+                todo[direction] = self.does(behaviour, direction)
         if "capture" in todo:
             self.lines += [" then ".join(todo["capture"]) + " &", f"moving {CAPTURERS}",
                            self.to_bank("go")]

@@ -178,7 +178,8 @@ static int hw_params(struct pcm *p, const struct geometry *g)
 	clear_stream(p);
 	p->geometry = *g;
 	p->frame_sz = format_octets(g->format) * g->channels;
-	p->start_threshold = p->playback ? g->buffer : 1;
+	/* without START the first data starts it */
+	p->start_threshold = p->playback && p->channel.dialect->has_trigger ? g->buffer : 1;
 	pthread_mutex_lock(&p->channel.evt_mutex);
 	p->driver_frame_sz = p->frame_sz;
 	p->driver_buffer = g->buffer;

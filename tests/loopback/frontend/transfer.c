@@ -131,7 +131,7 @@ static int64_t transfer(struct pcm *p, uint8_t *data, uint32_t frames)
 		return res;
 	if (!p->playback && (res = start_if_due(p, frames)) < 0)
 		return res;
-	if (p->state == PCM_RUNNING)
+	if (p->state == PCM_RUNNING && !p->timed)
 		pointer_update(p);
 	while (done < frames) {
 		avail = pointer_avail(p);
