@@ -11,6 +11,7 @@
 
 #include <spa/utils/defs.h>
 
+#include "sample.h"
 #include "stream.h"
 
 #define MSEC(n)			((n) * (uint64_t)SPA_NSEC_PER_MSEC)
@@ -450,12 +451,14 @@ static uint64_t patience(const struct stream *s)
 /* Silence from the graph that is not there. */
 static void clear_ahead(struct stream *s, uint32_t frames)
 {
+	const struct xen_snd_geometry *g = &s->iface.geometry;
 	struct xen_snd_span spans[2];
 	int i, n;
 
 	n = ring_spans(s, s->position.taken, frames, spans);
 	for (i = 0; i < n; i++)
-		memset(spans[i].data, 0, (size_t)spans[i].frames * s->iface.geometry.frame_size);
+		sample_silence(g->guest_format, spans[i].data,
+				(size_t)spans[i].frames * g->frame_size);
 }
 
 static void consume_by_clock(struct stream *s, uint64_t elapsed)

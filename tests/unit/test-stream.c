@@ -1142,3 +1142,19 @@ TEST(without_a_graph_capture_hears_silence)
 		check_eq(t.ring[i], 0);
 	close_stream();
 }
+
+/* which is not zero to a guest that records unsigned samples */
+TEST(without_a_graph_capture_hears_silence_in_its_own_format)
+{
+	uint32_t i;
+
+	open_stream(4800, 480, true);
+	t.stream->iface.geometry.guest_format = SPA_AUDIO_FORMAT_U16_BE;
+	start();
+	run_clock(NOW, NOW + 3 * SEC);
+	for (i = 0; i < 4800 * FRAME_SIZE; i += 2) {
+		check_eq(((uint8_t *)t.ring)[i], 0x80);
+		check_eq(((uint8_t *)t.ring)[i + 1], 0);
+	}
+	close_stream();
+}
