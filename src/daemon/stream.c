@@ -424,6 +424,14 @@ static uint64_t to_nsec(const struct stream *s, uint64_t frames)
 	return frames * SPA_NSEC_PER_SEC / s->iface.geometry.rate;
 }
 
+/* in two steps: the product would not fit after some days without a graph */
+static uint64_t to_frames(const struct stream *s, uint64_t nsec)
+{
+	uint64_t rate = s->iface.geometry.rate;
+
+	return nsec / SPA_NSEC_PER_SEC * rate + nsec % SPA_NSEC_PER_SEC * rate / SPA_NSEC_PER_SEC;
+}
+
 /* How long to wait for a graph that has shown up, at least: a few cycles if the node
  * has settled; before that two, if the guest then still is woken in time. */
 static uint64_t least_patience(const struct stream *s, uint64_t most)
@@ -464,7 +472,7 @@ static void clear_ahead(struct stream *s, uint32_t frames)
 static void consume_by_clock(struct stream *s, uint64_t elapsed)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
-	uint64_t due = elapsed * g->rate / SPA_NSEC_PER_SEC - s->fallback.done;
+	uint64_t due = to_frames(s, elapsed) - s->fallback.done;
 	uint32_t frames = SPA_MIN(due, g->buffer_frames / 2);
 
 	s->fallback.done += due;

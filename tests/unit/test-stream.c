@@ -1130,6 +1130,29 @@ TEST(a_late_clock_takes_no_more_than_linux_can_count)
 	close_stream();
 }
 
+/* nanoseconds times the rate do not fit into 64 bits after 106 hours at 48 kHz */
+TEST(the_clock_runs_on_for_weeks)
+{
+	uint64_t hour, now = NOW, before;
+
+	open_stream(4800, 480, false);
+	start();
+	now = run_clock(now, now + 2 * SEC);
+	for (hour = 50; hour < 1000; hour += 1) {
+		/* as if it had run for so long */
+		t.stream->fallback.since = now;
+		t.stream->fallback.done = hour * 3600 * RATE;
+		now += hour * 3600 * SEC;
+		before = position();
+		stream_tick(t.stream, now);
+		check_eq(position(), before);
+		now += 10 * MSEC;
+		stream_tick(t.stream, now);
+		check_eq(position(), before + RATE / 100);
+	}
+	close_stream();
+}
+
 TEST(without_a_graph_capture_hears_silence)
 {
 	uint32_t i;
