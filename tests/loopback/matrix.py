@@ -107,7 +107,7 @@ BEHAVIOURS = [
               capture=[capture(20000), f"move {CAPTURERS} frames=-2000", capture(10000, 1), STOP],
               files=[("0+20000~", anywhere), ("?+10000", following(-2000))]),
     Behaviour("forward",
-              play=[play(30000), f"move {PLAYERS} frames=1000", play(10000, 31000), DRAIN],
+              play=[play(40000), f"move {PLAYERS} frames=1000", play(10000, 41000), DRAIN],
               spans=None,
               capture=[capture(20000), f"move {CAPTURERS} frames=3000", capture(10000, 1), STOP],
               files=[("0+20000~", anywhere), ("?+10000", following(3000))]),
@@ -140,7 +140,7 @@ BEHAVIOURS = [
 
 def forward_spans(buffer):
     """A frame that the application went over is what was there a lap before."""
-    return f"0+30000,{30000 - buffer}+1000,31000+10000"
+    return f"0+40000,{40000 - buffer}+1000,41000+10000"
 
 
 class Script:

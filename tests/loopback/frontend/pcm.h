@@ -93,6 +93,7 @@ struct pcm {
 	/* a stream without events, see timed.h */
 	bool timed;
 	uint64_t origin_ns;
+	bool located;			/* where OPEN has started to capture */
 	uint32_t ring_base;		/* frames into the ring where frame 0 lies */
 
 	/* the driver's; under the channel's evt_mutex */

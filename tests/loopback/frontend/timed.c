@@ -10,13 +10,14 @@
 #include "timed.h"
 
 #define MARK 0xa5
-#define MARGIN_NS 150000000u	/* from START until the graph consumes, and some cycles */
+#define MARGIN_NS 300000000u	/* from START until the graph consumes, and when it stands still */
 #define STEP_NS 5000000l
 #define LOCATE_STEPS 400
 
 void timed_mark(struct pcm *p)
 {
 	p->ring_base = 0;
+	p->located = false;
 	if (p->timed && !p->playback)
 		memset(p->buffer.address, MARK, (size_t)p->geometry.buffer * p->frame_sz);
 }
@@ -46,6 +47,8 @@ static bool find_written(struct pcm *p)
 
 bool timed_has_moved(const struct pcm *p)
 {
+	if (!p->channel.dialect->has_trigger && !p->playback)
+		return p->located;
 	for (uint32_t i = 0; i < p->geometry.buffer; i++)
 		if (!is_marked(p, i))
 			return true;
@@ -72,6 +75,7 @@ int timed_start(struct pcm *p)
 	for (int i = 0; i < LOCATE_STEPS; i++) {
 		if (find_written(p)) {
 			p->origin_ns = now_ns();
+			p->located = true;
 			return 0;
 		}
 		sleep_unlocked(p);
