@@ -58,6 +58,9 @@ void position_align(struct position *pos);
 /* Go on to where `offset` frames into the ring is next. */
 void position_seek(struct position *pos, uint32_t offset);
 
+/* The next position >= `position` at which the ring begins. */
+uint64_t position_of_ring(uint64_t position, uint32_t buffer);
+
 /* Where valid data ends after the guest wrote `length` frames at `offset` frames
  * into its ring, when it ended at `filled` before and the graph is at `taken`:
  * right behind what was there, or else wherever in the ring's window that

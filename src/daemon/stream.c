@@ -272,20 +272,36 @@ static enum stream_state get_state(const struct stream *s)
 	return atomic_load_explicit(&s->state, memory_order_relaxed);
 }
 
-/* Under the gate: whole buffers, and nothing valid ahead. */
-static void align(struct stream *s)
+static void set_filled(struct stream *s, uint64_t filled)
+{
+	atomic_store_explicit(&s->filled, filled, memory_order_release);
+}
+
+/* Under the gate: whole buffers, and `valid` frames ahead. */
+static void align(struct stream *s, uint64_t valid)
 {
 	position_align(&s->position);
 	s->holding = false;
-	atomic_store_explicit(&s->filled, s->position.taken, memory_order_release);
+	set_filled(s, s->position.taken + valid);
 	tell_position(s);
+}
+
+/* The frames written since the guest began its ring anew while it was paused. */
+static uint64_t written_anew(const struct stream *s)
+{
+	uint64_t start = position_of_ring(s->position.taken, s->position.buffer);
+	uint64_t filled = atomic_load_explicit(&s->filled, memory_order_relaxed);
+
+	return filled > start ? filled - start : 0;
 }
 
 static void start(struct stream *s)
 {
 	/* Linux resumes by START after PAUSE, having forgotten where it was */
 	if (get_state(s) == STREAM_PAUSED)
-		align(s);
+		align(s, written_anew(s));
+	else
+		tell_position(s);
 	end_starving(s);
 	s->fallback.cycles = atomic_load(&s->cycles);
 	s->fallback.since = 0;
@@ -296,7 +312,7 @@ static void stop(struct stream *s)
 {
 	set_state(s, STREAM_PREPARED);
 	atomic_store(&s->counters.fallback, false);
-	align(s);
+	align(s, 0);
 }
 
 int stream_trigger(struct stream *s, uint32_t type)
@@ -346,7 +362,7 @@ void stream_start_at(struct stream *s, uint32_t offset)
 		return;
 	gate_take(s);
 	position_seek(&s->position, offset);
-	atomic_store_explicit(&s->filled, s->position.taken, memory_order_release);
+	set_filled(s, s->position.taken);
 	s->holding = false;
 	tell_position(s);
 	if (started)
@@ -356,13 +372,31 @@ void stream_start_at(struct stream *s, uint32_t offset)
 		s->watcher->changed(s->watcher, s);
 }
 
+/* While the graph waits: the event page may have been full when the guest stopped,
+ * and it must know the position before it starts. */
+static void tell_before_start(struct stream *s)
+{
+	gate_take(s);
+	tell_position(s);
+	gate_give(s);
+}
+
 void stream_write(struct stream *s, uint32_t offset, uint32_t length)
 {
+	uint32_t buffer = s->iface.geometry.buffer_frames;
 	uint64_t filled = atomic_load_explicit(&s->filled, memory_order_relaxed);
 	uint64_t taken = atomic_load_explicit(&s->counters.position, memory_order_relaxed);
+	bool running = get_state(s) == STREAM_RUNNING;
 
-	filled = position_fill(filled, taken, s->iface.geometry.buffer_frames, offset, length);
-	atomic_store_explicit(&s->filled, filled, memory_order_release);
+	if (!running)
+		tell_before_start(s);
+	/* A guest that prepares begins at the start of its ring, and nobody tells us.
+	 * What is there of before, or of a write that a stop has overtaken, is old. */
+	if (!running && offset == 0)
+		filled = position_of_ring(taken, buffer) + length;
+	else
+		filled = position_fill(filled, taken, buffer, offset, length);
+	set_filled(s, filled);
 }
 
 void stream_set_volume(struct stream *s, uint32_t channel, int32_t volume)

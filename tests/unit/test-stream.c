@@ -622,6 +622,84 @@ TEST(what_was_left_at_stop_is_not_heard_after_the_next_start)
 	close_stream();
 }
 
+/* A write that was under way when the guest stopped comes after the stop. */
+TEST(a_write_that_a_stop_has_overtaken_is_not_heard)
+{
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	play_cycle(480);
+	interrupt();
+	stop();
+	stream_write(t.stream, 3 * 480, 480);
+
+	/* it starts again with less than that in its ring */
+	t.origin = t.guest.told;
+	t.app = t.heard = t.silent = 0;
+	t.number = 1;
+	app_write_frames(480);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_START), 0);
+	play_cycle(480);
+	play_cycle(4 * 480);
+	check_eq(t.heard, 480);
+	check_eq(t.silent, 4 * 480);
+	close_stream();
+}
+
+TEST(a_guest_that_missed_the_position_at_stop_has_it_before_it_starts)
+{
+	uint32_t i;
+
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	/* it reads no events until the page is full */
+	for (i = 0; i < 40; i++)
+		skip_cycle(490);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_STOP), 0);
+	linux_interrupt(&t.guest);
+	check(t.guest.told != position());
+
+	stream_write(t.stream, 0, 480);
+	linux_interrupt(&t.guest);
+	check_eq(t.guest.told, position());
+	check_eq(t.guest.hw_ptr, 0);
+	close_stream();
+}
+
+/* What a guest writes after a suspend, before it starts, begins where it starts. */
+TEST(what_a_suspended_guest_writes_before_it_starts_is_heard)
+{
+	uint32_t played, i;
+
+	for (played = 480; played <= 9600; played += 480) {
+		open_stream(4800, 480, false);
+		link_node();
+		start();
+		for (i = 0; i < played; i += 240) {
+			play_cycle(240);
+			interrupt();
+		}
+		check_eq(stream_trigger(t.stream, WIRE_TRIGGER_PAUSE), 0);
+
+		t.number = 1;
+		t.app = t.heard = t.silent = 0;
+		app_write_frames(buffer_frames());
+		check_eq(stream_trigger(t.stream, WIRE_TRIGGER_START), 0);
+		linux_interrupt(&t.guest);
+		check_eq(t.guest.told, position());
+		check_eq(t.guest.hw_ptr, 0);
+		t.origin = t.guest.told;
+		for (i = 0; i < 9600; i += 240) {
+			play_cycle(240);
+			interrupt();
+		}
+		check_eq(t.heard, 9600);
+		check_eq(t.silent, 0);
+		close_stream();
+	}
+}
+
 /* A guest that was suspended forgot where it was, and says START without STOP. */
 TEST(start_after_pause_aligns)
 {
