@@ -46,6 +46,15 @@ void position_told(struct position *pos)
 	pos->pending = pending;
 }
 
+uint32_t position_until_wake(const struct position *pos)
+{
+	uint64_t pending = pos->pending + (position_now(pos) - pos->posted);
+
+	if (pos->period == 0)
+		return 0;
+	return pending > pos->period ? 1 : pos->period - pending + 1;
+}
+
 void position_align(struct position *pos)
 {
 	pos->taken = position_of_ring(position_now(pos), pos->buffer);

@@ -50,6 +50,10 @@ uint64_t position_now(const struct position *pos);
 /* The guest was told position_now(). */
 void position_told(struct position *pos);
 
+/* How many frames more it takes until an event wakes the guest's application. 0: no
+ * number does, it wants no events. */
+uint32_t position_until_wake(const struct position *pos);
+
 /* The guest stopped: go on to the next whole buffer. After a restart without
  * OPEN Linux counts from zero again but keeps this as its origin, and the two
  * agree only on a multiple of the buffer. */

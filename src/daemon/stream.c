@@ -11,23 +11,25 @@
 
 #include <spa/utils/defs.h>
 
+#include "frames.h"
 #include "stream.h"
 
 #define MSEC(n)			((n) * (uint64_t)SPA_NSEC_PER_MSEC)
 
 /* A node that was just linked gets its ports one by one, and their buffers a moment
- * before what is in them is heard. The first frame is consumed when all of them
- * have been there for a cycle and this long, or when some have waited long. */
+ * before what is in them is heard. The first frame is played when all of them have
+ * been there for a cycle and this long, or when some have waited long; what is
+ * captured before is silence. */
 #define SETTLE_LINKED		MSEC(20)
 #define SETTLE_MAX		MSEC(100)
 #define SETTLE_CYCLES		2u	/* it takes so many at most, if they are long */
 
-/* A Linux guest gives up a write or a drain when its application was not woken for
- * 1.1 buffers, 100 ms at least, and a period has to pass to wake it, and the cycle
- * that ends it. Wait for the graph as long as that allows before the clock takes
- * over: what the clock consumes is not heard. */
+/* A Linux guest gives up a read, a write or a drain when its application was not woken
+ * for 1.1 buffers, 100 ms at least. Wait for the graph as long as that allows before
+ * the clock takes over: what the clock consumes is not heard. */
 #define GUEST_PATIENCE(buffer)	SPA_MAX((buffer) * 11 / 10, MSEC(100))
-#define MARGIN			MSEC(40)
+#define MARGIN			MSEC(25)	/* for the clock's wake to reach the guest */
+#define MARGIN_GRAPH		MSEC(10)	/* for the graph's */
 #define PATIENCE_MIN		MSEC(20)
 #define PATIENCE_MAX		MSEC(1000)
 #define PATIENCE_CYCLES		3u
@@ -153,7 +155,7 @@ static void hold_frame(struct stream *s)
 	if (filled >= s->position.taken)
 		memcpy(s->held, frame_at(s, s->position.taken - 1), size);
 	else
-		memset(s->held, 0, size);
+		frames_silence(s->iface.geometry.guest_format, s->held, size);
 	s->holding = true;
 }
 
@@ -164,6 +166,19 @@ static void advance(struct stream *s, uint32_t frames)
 	if (slipped || s->holding)
 		hold_frame(s);
 	tell_position(s);
+}
+
+/* Silence from a graph that is not there, or not ready. */
+static void capture_silence(struct stream *s, uint32_t frames)
+{
+	const struct xen_snd_geometry *g = &s->iface.geometry;
+	struct xen_snd_span spans[2];
+	int i, n;
+
+	n = ring_spans(s, s->position.taken, frames, spans);
+	for (i = 0; i < n; i++)
+		frames_silence(g->guest_format, spans[i].data, (size_t)spans[i].frames * g->frame_size);
+	advance(s, frames);
 }
 
 /* Data thread: the node's side. */
@@ -189,21 +204,34 @@ static bool is_running(const struct stream *s)
 	return atomic_load_explicit(&s->state, memory_order_acquire) == STREAM_RUNNING;
 }
 
+/* Under the gate: the graph went on by `frames`. */
+static void end_cycle(struct stream *s)
+{
+	atomic_fetch_add_explicit(&s->cycles, 1, memory_order_relaxed);
+	gate_give(s);
+}
+
 static int impl_acquire(void *object, uint32_t frames, uint64_t cycle_nsec,
 		struct xen_snd_span spans[XEN_SND_MAX_SPANS])
 {
 	struct stream *s = object;
+	bool settled = is_settled(s, cycle_nsec);
 
 	atomic_store_explicit(&s->cycle_nsec, cycle_nsec, memory_order_relaxed);
-	if (!is_settled(s, cycle_nsec) || !gate_try(s))
+	frames = SPA_MIN(frames, s->iface.geometry.buffer_frames);
+	if ((!settled && !s->capture) || !gate_try(s))
 		return -EAGAIN;
 	if (!is_running(s)) {
 		gate_give(s);
 		return -EAGAIN;
 	}
-	frames = SPA_MIN(frames, s->iface.geometry.buffer_frames);
-	return s->capture ? ring_spans(s, s->position.taken, frames, spans) :
-		playback_spans(s, frames, spans);
+	if (!s->capture)
+		return playback_spans(s, frames, spans);
+	if (settled)
+		return ring_spans(s, s->position.taken, frames, spans);
+	capture_silence(s, frames);
+	end_cycle(s);
+	return -EAGAIN;
 }
 
 static void impl_release(void *object, uint32_t frames)
@@ -212,9 +240,10 @@ static void impl_release(void *object, uint32_t frames)
 
 	if (frames > 0) {
 		advance(s, frames);
-		atomic_fetch_add_explicit(&s->cycles, 1, memory_order_relaxed);
+		end_cycle(s);
+	} else {
+		gate_give(s);
 	}
-	gate_give(s);
 }
 
 static const struct xen_snd_stream_methods impl_stream = {
@@ -441,45 +470,60 @@ static uint64_t to_nsec(const struct stream *s, uint64_t frames)
 	return frames * SPA_NSEC_PER_SEC / s->iface.geometry.rate;
 }
 
-/* How long to wait for a graph that has shown up, at least: a few cycles if the node
- * has settled; before that two, if the guest then still is woken in time. */
+/* From the first cycle that plays to the one that wakes the guest. */
+static uint64_t graph_wake(const struct stream *s, uint64_t cycle)
+{
+	const struct xen_snd_geometry *g = &s->iface.geometry;
+	uint32_t quantum = (cycle * g->rate + SPA_NSEC_PER_SEC / 2) / SPA_NSEC_PER_SEC;
+	uint32_t cycles = quantum ? g->period_frames / quantum : 0;
+
+	/* where a frame is taken ahead it is one less, see position_advance() */
+	if (cycles > 0 && g->period_frames % quantum == 0 &&
+	    g->period_frames + quantum >= g->buffer_frames)
+		cycles--;
+	return cycles * cycle;
+}
+
+/* How long to wait for a graph that has shown up, at least: a few cycles if it plays;
+ * until it does, if all it needs for that is there and the guest is woken in time. */
 static uint64_t least_patience(const struct stream *s, uint64_t most)
 {
 	uint64_t cycle = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
-	uint64_t period = to_nsec(s, s->iface.geometry.period_frames);
-	uint64_t wake = s->capture ? period : period - SPA_MIN(period, cycle);
 
 	if (atomic_load_explicit(&s->settled, memory_order_relaxed))
 		return SPA_MAX(PATIENCE_CYCLES * cycle, PATIENCE_MIN);
-	if (SETTLE_CYCLES * cycle + wake > most)
-		return PATIENCE_MIN;
-	return SPA_MAX(SETTLE_CYCLES * cycle, PATIENCE_MIN);
+	if (atomic_load_explicit(&s->linked, memory_order_relaxed) &&
+	    SETTLE_CYCLES * cycle + graph_wake(s, cycle) + MARGIN_GRAPH <= most)
+		return SPA_MAX(SETTLE_CYCLES * cycle, PATIENCE_MIN);
+	return PATIENCE_MIN;
 }
 
 static uint64_t patience(const struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
 	uint64_t most = GUEST_PATIENCE(to_nsec(s, g->buffer_frames));
-	uint64_t needed = to_nsec(s, g->period_frames * 3 / 2) + MARGIN;
+	uint64_t needed = to_nsec(s, g->period_frames) + MARGIN;
 
 	return SPA_CLAMP(most > needed ? most - needed : 0, least_patience(s, most), PATIENCE_MAX);
 }
 
-/* Silence from the graph that is not there. */
-static void clear_ahead(struct stream *s, uint32_t frames)
-{
-	struct xen_snd_span spans[2];
-	int i, n;
-
-	n = ring_spans(s, s->position.taken, frames, spans);
-	for (i = 0; i < n; i++)
-		memset(spans[i].data, 0, (size_t)spans[i].frames * s->iface.geometry.frame_size);
-}
-
-static void consume_by_clock(struct stream *s, uint64_t elapsed)
+/* Often enough for a guest that looks, and when its application is to be woken. */
+static uint64_t fallback_interval(const struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
-	uint64_t due = elapsed * g->rate / SPA_NSEC_PER_SEC - s->fallback.done;
+	uint32_t frames = g->period_frames ? g->period_frames / 2 : g->buffer_frames / 4;
+	uint32_t wake = position_until_wake(&s->position);
+	uint64_t interval = SPA_CLAMP(to_nsec(s, frames), TICK_MIN, TICK_MAX);
+
+	/* a frame more: what the clock consumes is rounded down */
+	return wake ? SPA_CLAMP(to_nsec(s, wake + 1), TICK_MIN, interval) : interval;
+}
+
+/* Returns the time until it wants to do so again. */
+static uint64_t consume_by_clock(struct stream *s, uint64_t elapsed)
+{
+	const struct xen_snd_geometry *g = &s->iface.geometry;
+	uint64_t due = elapsed * g->rate / SPA_NSEC_PER_SEC - s->fallback.done, interval;
 	uint32_t frames = SPA_MIN(due, g->buffer_frames / 2);
 
 	s->fallback.done += due;
@@ -487,18 +531,13 @@ static void consume_by_clock(struct stream *s, uint64_t elapsed)
 	/* the graph may have come back just now */
 	if (frames > 0 && atomic_load(&s->cycles) == s->fallback.cycles) {
 		if (s->capture)
-			clear_ahead(s, frames);
-		advance(s, frames);
+			capture_silence(s, frames);
+		else
+			advance(s, frames);
 	}
+	interval = fallback_interval(s);
 	gate_give(s);
-}
-
-static uint64_t fallback_interval(const struct stream *s)
-{
-	const struct xen_snd_geometry *g = &s->iface.geometry;
-	uint32_t frames = g->period_frames ? g->period_frames / 2 : g->buffer_frames / 4;
-
-	return SPA_CLAMP(to_nsec(s, frames), TICK_MIN, TICK_MAX);
+	return interval;
 }
 
 uint64_t stream_tick(struct stream *s, uint64_t now)
@@ -520,6 +559,5 @@ uint64_t stream_tick(struct stream *s, uint64_t now)
 		s->fallback.done = 0;
 		atomic_store(&s->counters.fallback, true);
 	}
-	consume_by_clock(s, now - s->fallback.since);
-	return fallback_interval(s);
+	return consume_by_clock(s, now - s->fallback.since);
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include <spa/param/audio/raw.h>
+#include <spa/utils/defs.h>
 
 #include "frames.h"
 #include "test.h"
@@ -123,6 +124,24 @@ TEST(silence_is_what_each_format_takes_for_it)
 	silence_is(SPA_AUDIO_FORMAT_F64_BE, 0);
 	silence_is(SPA_AUDIO_FORMAT_ULAW, 0xff);
 	silence_is(SPA_AUDIO_FORMAT_ALAW, 0xd5);
+}
+
+/* as the graph sees it: unsigned samples become signed on the way there */
+TEST(silence_of_unsigned_samples_is_their_middle)
+{
+	static const uint32_t formats[] = {
+		SPA_AUDIO_FORMAT_U16_LE, SPA_AUDIO_FORMAT_U16_BE, SPA_AUDIO_FORMAT_U24_32_LE,
+		SPA_AUDIO_FORMAT_U24_32_BE, SPA_AUDIO_FORMAT_U32_LE, SPA_AUDIO_FORMAT_U32_BE,
+	};
+	uint8_t silence[32], heard[32], zero[32] = { 0 };
+	size_t i;
+
+	for (i = 0; i < SPA_N_ELEMENTS(formats); i++) {
+		frames_silence(formats[i], silence, sizeof(silence));
+		check(memcmp(silence, zero, sizeof(zero)) != 0);
+		frames_copy(formats[i], heard, silence, sizeof(silence));
+		check_mem(heard, zero, sizeof(zero));
+	}
 }
 
 TEST(nothing_is_copied_when_there_is_nothing)

@@ -55,11 +55,12 @@ static void on_changed(struct stream_watcher *watcher, struct stream *stream)
 	t.changes++;
 }
 
-static void open_stream(uint32_t buffer, uint32_t period, bool capture)
+static void open_stream_of(uint32_t format, uint32_t buffer, uint32_t period, bool capture)
 {
 	static const struct stream_identity identity = { .guest = "test", .domid = 3 };
 	struct xen_snd_geometry geometry = {
-		.format = SPA_AUDIO_FORMAT_S16_LE,
+		.format = format,
+		.guest_format = format,
 		.rate = RATE,
 		.channels = 2,
 		.position = { SPA_AUDIO_CHANNEL_FL, SPA_AUDIO_CHANNEL_FR },
@@ -78,6 +79,11 @@ static void open_stream(uint32_t buffer, uint32_t period, bool capture)
 	t.number = 1;
 	t.stream = stream_open(&identity, &geometry, capture, t.ring, &t.events, &t.watcher);
 	check(t.stream != NULL);
+}
+
+static void open_stream(uint32_t buffer, uint32_t period, bool capture)
+{
+	open_stream_of(SPA_AUDIO_FORMAT_S16_LE, buffer, period, capture);
 }
 
 /* its node has links, and the graph has run since */
@@ -1172,13 +1178,81 @@ TEST(a_late_clock_takes_no_more_than_linux_can_count)
 
 TEST(without_a_graph_capture_hears_silence)
 {
+	static const struct {
+		uint32_t format;
+		uint8_t silence;	/* each octet of it */
+	} formats[] = {
+		{ SPA_AUDIO_FORMAT_S16_LE, 0 },
+		{ SPA_AUDIO_FORMAT_ULAW, 0xff },
+		{ SPA_AUDIO_FORMAT_U8, 0x80 },
+	};
+	uint32_t f, i;
+
+	for (f = 0; f < SPA_N_ELEMENTS(formats); f++) {
+		open_stream_of(formats[f].format, 4800, 480, true);
+		memset(t.ring, 0x5a, 4800 * FRAME_SIZE);
+		start();
+		run_clock(NOW, NOW + 3 * SEC);
+		for (i = 0; i < 4800 * FRAME_SIZE; i++)
+			check_eq(((uint8_t *)t.ring)[i], formats[f].silence);
+		close_stream();
+	}
+}
+
+/* A node whose links are not there yet: what it hears is not the guest's affair. */
+TEST(capture_hears_silence_until_all_ports_are_linked)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
 	uint32_t i;
 
 	open_stream(4800, 480, true);
 	memset(t.ring, 0x5a, 4800 * FRAME_SIZE);
 	start();
-	run_clock(NOW, NOW + 3 * SEC);
-	for (i = 0; i < 4800; i++)
+	for (i = 1; i <= 3; i++) {
+		check_eq(acquire(1000, spans), -EAGAIN);
+		check_eq(position(), i * 1000);
+	}
+	for (i = 0; i < 3000; i++)
 		check_eq(t.ring[i], 0);
+	check_eq(t.ring[3000], 0x5a5a5a5a);
 	close_stream();
+}
+
+/* A graph that runs and has no links for the node: the guest is woken with time to spare. */
+static void unlinked_wakes_in_time(uint32_t quantum, uint32_t period, bool capture)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	uint64_t limit = SPA_MAX(2 * period * SEC / RATE * 11 / 10, 100 * MSEC);
+	uint64_t now = NOW, cycle = quantum * SEC / RATE, due = NOW + cycle - 1, tick = NOW;
+
+	open_stream(2 * period, period, capture);
+	start();
+	while (t.guest.wakes == 0) {
+		now = SPA_MIN(due, tick);
+		check(now < NOW + SEC);
+		if (now == due) {
+			check_eq(acquire(quantum, spans), -EAGAIN);
+			due += cycle;
+		}
+		if (now == tick)
+			tick += stream_tick(t.stream, now);
+		linux_interrupt(&t.guest);
+	}
+	if (now - NOW + 10 * MSEC > limit)
+		test_fail(__FILE__, __LINE__, "quantum %u, period %u: woken after %"PRIu64" ms of "
+				"%"PRIu64, quantum, period, (now - NOW) / MSEC, limit / MSEC);
+	close_stream();
+}
+
+TEST(in_a_graph_without_links_the_guest_is_woken_before_it_gives_up)
+{
+	unlinked_wakes_in_time(1024, 2048, false);
+	unlinked_wakes_in_time(1024, 2048, true);
+	unlinked_wakes_in_time(512, 2048, false);
+	unlinked_wakes_in_time(512, 2048, true);
+	unlinked_wakes_in_time(2048, 2048, false);
+	unlinked_wakes_in_time(2048, 4096, true);
+	unlinked_wakes_in_time(2048, 4096, false);
+	unlinked_wakes_in_time(256, 512, false);
+	unlinked_wakes_in_time(256, 512, true);
 }
