@@ -290,10 +290,13 @@ static int check_rules(void *data, const char *file, const char *section,
 	int n, res;
 
 	spa_json_init(&it[0], str, len);
-	if (spa_json_enter_array(&it[0], &it[1]) <= 0) {
-		pw_log_error("%s: "CONFIG_RULES": must be an array of rules", file);
+	/* the whole of it: PipeWire does not mind one that is never closed */
+	n = next_value(&it[0], &value);
+	if (n <= 0 || value + n > str + len || value[0] != '[' || value[n - 1] != ']') {
+		pw_log_error("%s: "CONFIG_RULES": must be an array of rules, from [ to ]", file);
 		return -EINVAL;
 	}
+	spa_json_init(&it[1], value + 1, n - 2);
 	while ((n = next_value(&it[1], &value)) > 0) {
 		if (!spa_json_is_object(value, n)) {
 			pw_log_error("%s: "CONFIG_RULES": %.*s: a rule is an object", file,

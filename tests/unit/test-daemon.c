@@ -293,6 +293,12 @@ TEST(rules_that_are_no_array_are_an_error)
 	refuses_rules("[ always ]", "always");
 }
 
+TEST(rules_that_are_never_closed_are_an_error)
+{
+	refuses_rules("[ { " MATCHES " " ACTIONS " }", "from [ to ]");
+	refuses_rules("[ { " MATCHES " " ACTIONS, "from [ to ]");
+}
+
 TEST(a_mistyped_section_is_an_error)
 {
 	refuses("", "xen-snd.rule = [ ]", "/xen-snd.conf: ", "xen-snd.rule:");
