@@ -358,6 +358,7 @@ static void serve(struct line *line, const uint8_t packet[WIRE_PACKET_SIZE])
 	wire_put_response(line->config.dialect, answer, &req, res,
 			req.op == WIRE_OP_HW_PARAM_QUERY && res >= 0 ? &hw : NULL);
 	ring_answer(&line->ring, answer);
+	ring_show(&line->ring);
 	xenevtchn_notify(line->guest->evtchn, line->port);
 }
 

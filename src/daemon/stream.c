@@ -70,10 +70,11 @@ static void tell_position(struct stream *s)
 	atomic_store_explicit(&s->counters.position, now, memory_order_relaxed);
 	if (g->period_frames == 0 || now == s->position.posted)
 		return;
-	if (!event_page_post(&s->events->page, now * g->frame_size)) {
+	if (!event_page_write(&s->events->page, now * g->frame_size)) {
 		count(&s->counters.coalesced);
 		return;
 	}
+	event_page_show(&s->events->page);
 	position_told(&s->position);
 	count(&s->counters.events);
 	xenevtchn_notify(s->events->handle, s->events->port);
