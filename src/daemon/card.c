@@ -98,6 +98,10 @@ static void failed(struct card *card, const char *why)
 
 static void drop_lines(struct card *card)
 {
+	uint32_t i;
+
+	for (i = 0; i < card->connection.n_lines; i++)
+		state_drop(card->xenbus->env->state, card->connection.lines[i].record);
 	free(card->connection.lines);
 	card->connection.lines = NULL;
 	card->connection.n_lines = 0;
@@ -106,27 +110,47 @@ static void drop_lines(struct card *card)
 	card->guest = NULL;
 }
 
+static void on_connected(struct card *card)
+{
+	card->connected = true;
+	card->failures = 0;
+	pw_log_info(CARD_FORMAT": connected%s, %u streams", CARD_ARGS(card),
+			card->connection.step == CONNECTION_RESUME ? " again" : "",
+			card->connection.n_lines);
+	if (card->connection.step == CONNECTION_RESUME)
+		card->written = XENBUS_CONNECTED;
+	else
+		write_state(card, XENBUS_CONNECTED);
+}
+
+static void on_not_connected(struct card *card)
+{
+	char why[STORE_VALUE_SIZE];
+
+	drop_lines(card);
+	if (card->connection.step == CONNECTION_RESUME) {
+		pw_log_warn(CARD_FORMAT": can't go on with its streams: %s; the guest connects anew",
+				CARD_ARGS(card), strerror(-card->connection.res));
+		return;
+	}
+	snprintf(why, sizeof(why), "can't map the rings of %s: %s", card->frontend,
+			strerror(-card->connection.res));
+	failed(card, why);
+}
+
 static void on_reply(struct letter *letter)
 {
 	struct card *card = SPA_CONTAINER_OF(letter, struct card, connection.reply);
-	char why[STORE_VALUE_SIZE];
 
 	card->busy = false;
-	card->connected = card->connection.connect && card->connection.res >= 0;
-	if (card->connected) {
-		card->failures = 0;
-		pw_log_info(CARD_FORMAT": connected, %u streams", CARD_ARGS(card),
-				card->connection.n_lines);
-		write_state(card, XENBUS_CONNECTED);
-	} else {
+	card->connected = false;
+	if (card->connection.step == CONNECTION_DISCONNECT) {
 		drop_lines(card);
-		if (card->connection.connect) {
-			snprintf(why, sizeof(why), "can't map the rings of %s: %s",
-					card->frontend, strerror(-card->connection.res));
-			failed(card, why);
-		} else {
-			pw_log_info(CARD_FORMAT": disconnected", CARD_ARGS(card));
-		}
+		pw_log_info(CARD_FORMAT": disconnected", CARD_ARGS(card));
+	} else if (card->connection.res >= 0) {
+		on_connected(card);
+	} else {
+		on_not_connected(card);
 	}
 	card_look(card);
 }
@@ -134,33 +158,109 @@ static void on_reply(struct letter *letter)
 static void disconnect(struct card *card)
 {
 	card->busy = true;
-	guest_connect(&card->connection, false);
+	guest_connect(&card->connection, CONNECTION_DISCONNECT);
+}
+
+static struct state_key make_key(const struct line_config *config)
+{
+	const struct stream_identity *id = &config->identity;
+	struct state_key key;
+
+	memset(&key, 0, sizeof(key));
+	snprintf(key.uuid, sizeof(key.uuid), "%s", id->uuid);
+	key.domid = id->domid;
+	key.device = id->device;
+	key.pcm = id->pcm;
+	key.stream = id->stream;
+	key.dialect = config->dialect - wire_dialects;
+	key.capture = config->capture;
+	key.ring_ref = config->ring_ref;
+	key.event_channel = config->event_channel;
+	key.evt_ring_ref = config->evt_ring_ref;
+	key.evt_event_channel = config->evt_event_channel;
+	return key;
+}
+
+/* Every line must have left one: -ENOENT. */
+static int find_records(struct card *card)
+{
+	uint32_t i;
+
+	for (i = 0; i < card->connection.n_lines; i++) {
+		struct line *line = &card->connection.lines[i];
+		const struct state_key key = make_key(&line->config);
+
+		if ((line->record = state_find(card->xenbus->env->state, &key)) == NULL)
+			return -ENOENT;
+	}
+	return 0;
+}
+
+/* one that there is no room for makes the guest connect anew after a restart */
+static void add_records(struct card *card)
+{
+	uint32_t i;
+
+	for (i = 0; i < card->connection.n_lines; i++) {
+		struct line *line = &card->connection.lines[i];
+		const struct state_key key = make_key(&line->config);
+
+		line->record = state_add(card->xenbus->env->state, &key);
+	}
+}
+
+/* Read the lines, and hand them to the guest thread. On error nothing has happened. */
+static int take_lines(struct card *card, enum connection_step step, char *why, size_t size)
+{
+	struct xenbus *xenbus = card->xenbus;
+	struct connection *c = &card->connection;
+	int res;
+
+	res = card_config_read(xenbus->xs, card, xenbus->env->max_buffer, &c->lines, why, size);
+	if (res < 0)
+		return res;
+	c->n_lines = res;
+	if (step == CONNECTION_CONNECT) {
+		add_records(card);
+	} else if ((res = find_records(card)) < 0) {
+		snprintf(why, size, "nothing is known of its streams");
+		goto error;
+	}
+	if ((card->guest = xenbus_get_guest(xenbus, card->domid)) == NULL) {
+		res = -errno;
+		snprintf(why, size, "can't start a thread for domain %u: %m", card->domid);
+		goto error;
+	}
+	c->guest = card->guest;
+	c->reply_to = &xenbus->worker.mailbox;
+	c->reply.read = on_reply;
+	card->busy = true;
+	guest_connect(c, step);
+	return 0;
+
+error:
+	drop_lines(card);
+	return res;
 }
 
 static void connect(struct card *card)
 {
-	struct xenbus *xenbus = card->xenbus;
 	char why[STORE_VALUE_SIZE];
-	int res;
 
-	res = card_config_read(xenbus->xs, card, xenbus->env->max_buffer,
-			&card->connection.lines, why, sizeof(why));
-	if (res < 0) {
+	if (take_lines(card, CONNECTION_CONNECT, why, sizeof(why)) < 0)
 		failed(card, why);
-		return;
-	}
-	card->connection.n_lines = res;
-	if ((card->guest = xenbus_get_guest(xenbus, card->domid)) == NULL) {
-		snprintf(why, sizeof(why), "can't start a thread for domain %u: %m", card->domid);
-		drop_lines(card);
-		failed(card, why);
-		return;
-	}
-	card->connection.guest = card->guest;
-	card->connection.reply_to = &xenbus->worker.mailbox;
-	card->connection.reply.read = on_reply;
-	card->busy = true;
-	guest_connect(&card->connection, true);
+}
+
+/* Both sides were connected when a backend before us ended. False: it can't be gone
+ * on with. */
+static bool resume(struct card *card)
+{
+	char why[STORE_VALUE_SIZE];
+
+	if (take_lines(card, CONNECTION_RESUME, why, sizeof(why)) >= 0)
+		return true;
+	pw_log_warn(CARD_FORMAT": %s; the guest connects anew", CARD_ARGS(card), why);
+	return false;
 }
 
 /* The state machine: one look at both sides, at most one step. */
@@ -205,6 +305,9 @@ static void close_with_frontend(struct card *card, const struct states *st)
 
 static void step(struct card *card, const struct states *st)
 {
+	bool resumable = card->resumable;
+
+	card->resumable = false;
 	if (is_removed(card, st)) {
 		if (st->backend != XENBUS_CLOSED)
 			write_state(card, XENBUS_CLOSED);
@@ -214,6 +317,9 @@ static void step(struct card *card, const struct states *st)
 		restart(card, st);
 		return;
 	}
+	if (resumable && st->backend == XENBUS_CONNECTED && st->frontend == XENBUS_CONNECTED &&
+	    resume(card))
+		return;
 	switch (st->frontend) {
 	case XENBUS_INITIALISED:
 		if (st->backend == XENBUS_INIT_WAIT)
@@ -301,6 +407,7 @@ struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device)
 	card->xenbus = xenbus;
 	card->domid = domid;
 	card->device = device;
+	card->resumable = true;
 	snprintf(card->backend, sizeof(card->backend), "%.200s/%u/%u", xenbus->root, domid, device);
 	snprintf(card->token, sizeof(card->token), "%u/%u", domid, device);
 

@@ -34,6 +34,7 @@ struct card {
 
 	struct guest *guest;
 	struct connection connection;
+	bool resumable;			/* a backend before us may have connected it */
 	bool connected;			/* the guest thread has the lines */
 	bool busy;			/* its reply is awaited */
 	bool domain_gone;

@@ -155,6 +155,7 @@ static void scan(struct xenbus *xenbus)
 	spa_list_for_each_safe(card, next, &xenbus->cards, link)
 		card_look(card);
 	for_each_index(xenbus, xenbus->root, 0, scan_domain);
+	state_sweep(xenbus->env->state);
 }
 
 /* Watches. */

@@ -226,13 +226,14 @@ class Rig:
         hypervisor = self.path("tests", "loopback", "hypervisor")
         env = {k: v for k, v in os.environ.items()
                if not k.startswith(("PIPEWIRE_", "SPA_", "XDG_", "DBUS_", "PULSE_", "XENSTORED_"))}
-        for name in ("run", "conf", "config", "state", "cache", "xen"):
+        for name in ("run", "conf", "config", "state", "cache", "xen", "backend"):
             os.mkdir(os.path.join(self.dir, name), 0o700)
         env.update(
             XEN_LOOPBACK_DIR=os.path.join(self.dir, "xen"),
             XENSTORED_PATH=os.path.join(self.dir, "xen", "socket"),
             XENSTORED_RUNDIR=os.path.join(self.dir, "xen"),
             LD_LIBRARY_PATH=hypervisor,
+            RUNTIME_DIRECTORY=os.path.join(self.dir, "backend"),
             PIPEWIRE_RUNTIME_DIR=os.path.join(self.dir, "run"),
             PIPEWIRE_CONFIG_DIR=os.path.join(self.dir, "conf"),
             XDG_RUNTIME_DIR=os.path.join(self.dir, "run"),
@@ -316,6 +317,23 @@ class Rig:
             return
         self.write("conf/xen-snd.conf", DAEMON_CONF % self.stream_args())
         self.backend = self.spawn("backend", self.backend_command)
+
+    def kill_backend(self):
+        """kill -9, and wait until it is gone."""
+        self.backend.expected = (-signal.SIGKILL,)
+        self.backend.child.send_signal(signal.SIGKILL)
+        self.backend.wait(5)
+
+    def resources(self):
+        """What the backend holds now: descriptors, threads, mapped files of guests' pages."""
+        proc = f"/proc/{self.backend.child.pid}/"
+        with open(proc + "maps", encoding="ascii") as maps:
+            pages = sum("/domain-" in line for line in maps)
+        return {"descriptors": len(os.listdir(proc + "fd")),
+                "threads": len(os.listdir(proc + "task")), "pages": pages}
+
+    def state_file(self):
+        return os.path.join(self.env["RUNTIME_DIRECTORY"], "state")
 
     def balance(self, domid):
         out = self.run([self.path("tests", "loopback", "hypervisor", "xen-loopback"), "balance",

@@ -270,12 +270,22 @@ int card_start(struct card *c, struct domain *d, uint32_t devid, const struct di
 	return run(c);
 }
 
+/* once, if its connection was never renewed */
+static void report_connects(struct card *c)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "card-%u", c->devid);
+	report_figure(name, "connects", c->connects);
+}
+
 void card_stop(struct card *c)
 {
 	if (c->xs == NULL)
 		return;
 	halt(c);
 	disconnect(c);
+	report_connects(c);
 	xs_close(c->xs);
 	c->xs = NULL;
 }
