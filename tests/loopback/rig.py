@@ -325,11 +325,14 @@ class Rig:
         self.backend.wait(5)
 
     def resources(self):
-        """What the backend holds now: descriptors, threads, mapped files of guests' pages."""
+        """What the backend holds now: descriptors, threads, stretches of guests' pages; but not
+        what the stand-in libraries keep of every domain that they have seen: its file, and the
+        table at its beginning."""
         proc = f"/proc/{self.backend.child.pid}/"
         with open(proc + "maps", encoding="ascii") as maps:
-            pages = sum("/domain-" in line for line in maps)
-        return {"descriptors": len(os.listdir(proc + "fd")),
+            pages = sum("/domain-" in line and int(line.split()[2], 16) > 0 for line in maps)
+        files = [read_link(proc + "fd/" + fd) for fd in os.listdir(proc + "fd")]
+        return {"descriptors": sum("/domain-" not in name for name in files),
                 "threads": len(os.listdir(proc + "task")), "pages": pages}
 
     def state_file(self):
@@ -379,6 +382,13 @@ class Frontend:
         if status == 1 and not report["violations"]:
             report["violations"] = ["model-frontend failed: " + self.process.text()]
         return report
+
+
+def read_link(path):
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:       # closed meanwhile
+        return ""
 
 
 def missed_by(process):
