@@ -324,9 +324,15 @@ static void resume_sound(struct stream *s)
 	set_filled(s, SPA_MIN(filled, s->position.taken + s->position.buffer));
 	if (s->position.slip > 0 && !s->capture)
 		hold_frame(s);
+	/* the guest was told that this one is taken, and has used its place again */
+	if (s->holding && filled >= s->position.taken + s->position.buffer)
+		memset(s->held, 0, s->iface.geometry.frame_size);
 	for (i = 0; i < s->iface.geometry.channels; i++) {
-		stream_set_volume(s, i, atomic_load(&s->record->volumes[i].volume));
-		stream_set_mute(s, i, atomic_load(&s->record->volumes[i].mute));
+		int32_t volume = atomic_load(&s->record->volumes[i].volume);
+		bool mute = atomic_load(&s->record->volumes[i].mute);
+
+		stream_set_volume(s, i, volume);
+		stream_set_mute(s, i, mute);
 	}
 	stream_apply_volume(s);
 }
