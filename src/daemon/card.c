@@ -21,6 +21,9 @@
  * driver that is being unloaded waits for InitWait instead. */
 #define CLOSING_NSEC	(500 * SPA_NSEC_PER_MSEC)
 
+/* xenstored did not answer */
+#define LOST_NSEC	SPA_NSEC_PER_SEC
+
 /* after a failure to connect: doubled each time */
 #define BACKOFF_MIN	(1 * SPA_NSEC_PER_SEC)
 #define BACKOFF_STEPS	6u
@@ -34,25 +37,28 @@ struct states {
 	bool online;
 };
 
-static enum xenbus_state read_state(const struct card *card, const char *directory)
+static int read_state(const struct card *card, const char *directory, enum xenbus_state *state)
 {
-	uint32_t state;
+	uint32_t number = XENBUS_UNKNOWN;
+	int res = store_read_number(card->xenbus->xs, &number, "%s/state", directory);
 
-	if (store_read_number(card->xenbus->xs, &state, "%s/state", directory) < 0)
-		return XENBUS_UNKNOWN;
-	return state;
+	*state = number;
+	return store_is_lost(res) ? res : 0;
 }
 
-static struct states read_states(const struct card *card)
+/* What xenstored does not say for it is gone says nothing of the card: an error. */
+static int read_states(const struct card *card, struct states *st)
 {
 	uint32_t online = 1;
+	int res;
 
-	store_read_number(card->xenbus->xs, &online, "%s/online", card->backend);
-	return (struct states) {
-		.backend = read_state(card, card->backend),
-		.frontend = read_state(card, card->frontend),
-		.online = online != 0,
-	};
+	*st = (struct states) { .backend = XENBUS_UNKNOWN };
+	res = store_read_number(card->xenbus->xs, &online, "%s/online", card->backend);
+	st->online = online != 0;
+	if (store_is_lost(res) || (res = read_state(card, card->backend, &st->backend)) < 0 ||
+	    (res = read_state(card, card->frontend, &st->frontend)) < 0)
+		return res;
+	return 0;
 }
 
 static void write_state(struct card *card, enum xenbus_state state)
@@ -341,6 +347,14 @@ static void step(struct card *card, const struct states *st)
 	}
 }
 
+/* A xenstored that was started anew may get its content back: no reason to end what
+ * goes well. Looked at again when the time for it is over. */
+static bool may_come_back(const struct card *card, const struct states *st)
+{
+	return card->connected && card->xenbus->settling &&
+		(st->backend == XENBUS_UNKNOWN || st->frontend == XENBUS_UNKNOWN);
+}
+
 void card_look(struct card *card)
 {
 	struct states st;
@@ -348,7 +362,12 @@ void card_look(struct card *card)
 
 	if (card->busy)
 		return;
-	st = read_states(card);
+	if (read_states(card, &st) < 0) {
+		look_again_in(card, LOST_NSEC);
+		return;
+	}
+	if (may_come_back(card, &st))
+		return;
 	alive = st.backend == XENBUS_CONNECTED && !is_removed(card, &st) &&
 		(st.frontend == XENBUS_INITIALISED || st.frontend == XENBUS_CONNECTED);
 	pw_log_debug(CARD_FORMAT": backend %u frontend %u%s%s", CARD_ARGS(card), st.backend,
@@ -397,6 +416,13 @@ static int watch_frontend(struct card *card,
 	return func(card->xenbus->xs, path, card->token) ? 0 : -errno;
 }
 
+void card_watch(struct card *card)
+{
+	if (watch_frontend(card, xs_watch) < 0)
+		pw_log_error(CARD_FORMAT": can't watch %s/state: %m", CARD_ARGS(card),
+				card->frontend);
+}
+
 struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device)
 {
 	struct card *card;
@@ -436,7 +462,8 @@ void card_free(struct card *card)
 {
 	pw_log_info(CARD_FORMAT": gone", CARD_ARGS(card));
 	spa_list_remove(&card->link);
-	watch_frontend(card, xs_unwatch);
+	if (card->xenbus->xs)
+		watch_frontend(card, xs_unwatch);
 	pw_loop_destroy_source(card->xenbus->worker.loop, card->timer);
 	mailbox_cancel(&card->xenbus->worker.mailbox, &card->connection.reply);
 	drop_lines(card);

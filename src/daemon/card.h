@@ -52,6 +52,9 @@ struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device);
  * its directory has gone. */
 void card_look(struct card *card);
 
+/* xenstored was started anew, and knows no watch. */
+void card_watch(struct card *card);
+
 /* Lets go of everything; no threads run any more. */
 void card_free(struct card *card);
 

@@ -259,14 +259,31 @@ class Rig:
     def start_hypervisor(self):
         subprocess.run([self.path("tests", "loopback", "hypervisor", "xen-loopback"), "init"],
                        env=self.env, check=True)
-        xenstored = find_xenstored()
+        self.start_xenstored()
+        self.write_store({"/local/domain/0/name": "Domain-0", "/local/domain/0/domid": "0"})
+
+    def start_xenstored(self):
         env = dict(self.env)
         env["LD_LIBRARY_PATH"] += ":" + self.path("tests", "loopback", "hypervisor", "xenstored")
-        process = self.spawn("xenstored", [xenstored, "-N"], env=env)
+        self.xenstored = self.spawn("xenstored", [find_xenstored(), "-N"], env=env)
         wait_for("xenstored", lambda: os.path.exists(self.env["XENSTORED_PATH"]) or
-                 self.must_run(process))
-        self.run(["xenstore-write", "/local/domain/0/name", "Domain-0",
-                  "/local/domain/0/domid", "0"])
+                 self.must_run(self.xenstored))
+
+    def kill_xenstored(self):
+        """kill -9: all that it knew is lost."""
+        self.xenstored.expected = (-signal.SIGKILL,)
+        self.xenstored.child.send_signal(signal.SIGKILL)
+        self.xenstored.wait(5)
+        os.unlink(self.env["XENSTORED_PATH"])
+
+    def read_store(self):
+        """All that XenStore holds, by path."""
+        lines = self.run(["xenstore-ls", "-f"]).stdout.splitlines()
+        return {path: value.strip('"') for path, value in
+                (line.rstrip(".").split(" = ", 1) for line in lines)}
+
+    def write_store(self, content):
+        self.run(["xenstore-write"] + [word for pair in content.items() for word in pair])
 
     def must_run(self, process):
         if not process.is_running():

@@ -224,16 +224,21 @@ static void *run_card(void *data)
 	return NULL;
 }
 
-static int run(struct card *c)
+static int run_thread(struct card *c)
 {
-	c->backend_state = XENBUS_GONE;
-	c->state = XENBUS_INITIALISING;
 	c->quit_fd = eventfd(0, EFD_CLOEXEC);
 	c->xs = xs_open(0);
 	if (c->xs == NULL)
 		return -errno;
 	c->running = pthread_create(&c->thread, NULL, run_card, c) == 0;
 	return c->running ? 0 : -EAGAIN;
+}
+
+static int run(struct card *c)
+{
+	c->backend_state = XENBUS_GONE;
+	c->state = XENBUS_INITIALISING;
+	return run_thread(c);
 }
 
 static void halt(struct card *c)
@@ -288,6 +293,13 @@ void card_stop(struct card *c)
 	report_connects(c);
 	xs_close(c->xs);
 	c->xs = NULL;
+}
+
+int card_reconnect(struct card *c)
+{
+	halt(c);
+	xs_close(c->xs);
+	return run_thread(c);
 }
 
 static struct timespec deadline(uint32_t ms)

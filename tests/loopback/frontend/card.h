@@ -47,6 +47,8 @@ int card_start(struct card *c, struct domain *d, uint32_t devid, const struct di
 		enum generation generation);
 /** the driver lets go without a word, as when the guest is no more */
 void card_stop(struct card *c);
+/** xenstored is another one: watch again; what was connected is so still */
+int card_reconnect(struct card *c);
 int card_wait_connected(struct card *c, uint32_t timeout_ms);
 /** rmmod and modprobe */
 int card_unload(struct card *c);

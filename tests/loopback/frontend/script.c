@@ -191,6 +191,17 @@ static int do_crash(const struct statement *s)
 	return 0;
 }
 
+static int do_store_restarted(const struct statement *s)
+{
+	struct guest *g = s->guest;
+	int res = toolstack_reconnect(&g->toolstack);
+
+	for (int i = 0; i < MAX_CARDS && res == 0; i++)
+		if (g->cards[i].xs != NULL)
+			res = card_reconnect(&g->cards[i]);
+	return res;
+}
+
 static int do_unload(const struct statement *s)
 {
 	return card_unload(find_card(s));
@@ -554,6 +565,7 @@ static const struct {
 	{ "detach", do_detach },
 	{ "destroy", do_destroy },
 	{ "crash", do_crash },
+	{ "store-restarted", do_store_restarted },
 	{ "unload", do_unload },
 	{ "reload", do_reload },
 	{ "shutdown", do_shutdown },

@@ -18,6 +18,8 @@
  *   cells S NUMBER.. | expect-cells S NUMBER..
  *       32-bit numbers at the start of the stream's buffer, as volume requests use them
  *   hold-events S | release-events S      as if the guest did not run meanwhile
+ *   store-restarted     xenstored was started anew, its content is back: the domain is made
+ *                       known to it, and everything is watched again
  *   sleep ms= | sh COMMAND | map-delay ms= | say WORDS | balance
  *   expect NAME STATEMENT                  the statement fails with this errno
  *   STATEMENT &  and  wait                 as in a shell
