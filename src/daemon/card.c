@@ -301,12 +301,15 @@ static void close_with_frontend(struct card *card, const struct states *st)
 	if (st->backend == XENBUS_INIT_WAIT)
 		return;
 	if (st->backend != XENBUS_CLOSING) {
-		card->not_before = now + CLOSING_NSEC;
+		card->closing_until = now + CLOSING_NSEC;
 		look_again_in(card, CLOSING_NSEC);
 		write_state(card, XENBUS_CLOSING);
 		return;
 	}
-	restart(card, st);
+	if (now < card->closing_until)
+		look_again_in(card, card->closing_until - now);
+	else
+		restart(card, st);
 }
 
 static void step(struct card *card, const struct states *st)

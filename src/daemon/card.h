@@ -42,6 +42,7 @@ struct card {
 	enum xenbus_state written;	/* what we wrote last */
 	uint32_t failures;		/* to connect, in a row */
 	uint64_t not_before;		/* CLOCK_MONOTONIC ns: no new attempt until then */
+	uint64_t closing_until;		/* so long Closing stays for the frontend to see */
 	struct spa_source *timer;	/* looks again */
 };
 

@@ -373,6 +373,33 @@ int card_shutdown(struct card *c)
 	return res;
 }
 
+/* As Linux's xenbus_reset_frontend(). The old kernel's pages are taken back last. */
+int card_kexec(struct card *c)
+{
+	static const struct {
+		enum xenbus_state ours, wanted;
+	} steps[] = {
+		{ XENBUS_CLOSING, XENBUS_CLOSING },
+		{ XENBUS_CLOSED, XENBUS_CLOSED },
+		{ XENBUS_INITIALISING, XENBUS_INIT_WAIT },
+	};
+	int res = 0;
+
+	halt(c);
+	for (uint32_t i = 0; i < c->n_streams; i++) {
+		pcm_disconnect(&c->streams[i].substream);
+		pcm_close(&c->streams[i].substream);
+	}
+	for (uint32_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && res == 0; i++) {
+		write_state(c, steps[i].ours);
+		res = wait_backend(c, steps[i].wanted, 5000, "while XenBus is reset");
+	}
+	disconnect(c);
+	xs_close(c->xs);
+	c->xs = NULL;
+	return res < 0 ? res : run(c);
+}
+
 struct pcm *card_find(struct card *c, uint32_t pcm, uint32_t index)
 {
 	struct pcm *found = NULL;

@@ -55,6 +55,8 @@ int card_unload(struct card *c);
 int card_reload(struct card *c);
 /** the guest shuts down in order: close and wait to be let go */
 int card_shutdown(struct card *c);
+/** the driver is gone without a word, with streams open; the next kernel resets the bus */
+int card_kexec(struct card *c);
 struct pcm *card_find(struct card *c, uint32_t pcm, uint32_t index);
 
 #endif

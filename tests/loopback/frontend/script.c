@@ -217,6 +217,11 @@ static int do_shutdown(const struct statement *s)
 	return card_shutdown(find_card(s));
 }
 
+static int do_kexec(const struct statement *s)
+{
+	return card_kexec(find_card(s));
+}
+
 static int on_pcm(const struct statement *s, int (*call)(struct pcm *p))
 {
 	struct pcm *p = find_pcm(s);
@@ -489,6 +494,35 @@ static int do_map_delay(const struct statement *s)
 	return 0;
 }
 
+static char *read_file(const char *path)
+{
+	char *text = calloc(1, 65536);
+	FILE *f = fopen(path, "r");
+
+	if (f == NULL || text == NULL || fread(text, 1, 65535, f) == 0) {
+		free(text);
+		text = NULL;
+	}
+	if (f != NULL)
+		fclose(f);
+	return text;
+}
+
+static int do_times(const struct statement *s)
+{
+	uint32_t n = s->n == 3 ? (uint32_t)strtoul(s->word[1], NULL, 10) : 0;
+	char *text = n > 0 ? read_file(s->word[2]) : NULL, *copy;
+	int res = text != NULL ? 0 : -EINVAL;
+
+	for (uint32_t i = 0; i < n && res >= 0; i++) {
+		copy = strdup(text);
+		res = script_run(s->guest, copy);
+		free(copy);
+	}
+	free(text);
+	return res;
+}
+
 static int do_say(const struct statement *s)
 {
 	printf("%s\n", s->rest);
@@ -569,6 +603,8 @@ static const struct {
 	{ "unload", do_unload },
 	{ "reload", do_reload },
 	{ "shutdown", do_shutdown },
+	{ "kexec", do_kexec },
+	{ "times", do_times },
 	{ "open", do_open },
 	{ "hw_params", do_hw_params },
 	{ "prepare", do_prepare },
