@@ -91,5 +91,8 @@ uint64_t position_fill(uint64_t filled, uint64_t taken, uint32_t buffer,
 			start -= buffer;
 	}
 	end = start + length;
+	/* a ring that is full is so also when the guest says it twice */
+	if (end > taken + buffer)
+		end = taken + buffer;
 	return end > filled ? end : filled;
 }

@@ -64,20 +64,47 @@ static void count(atomic_uint_least64_t *counter)
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-static void tell_position(struct stream *s)
+static void keep(struct stream *s)
+{
+	const struct state_moment moment = {
+		.taken = s->position.taken,
+		.posted = s->position.posted,
+		.slip = s->position.slip,
+		.pending = s->position.pending,
+		.produced = s->events->page.produced,
+		.run = atomic_load_explicit(&s->state, memory_order_relaxed),
+	};
+
+	state_set_moment(s->record, &moment);
+}
+
+/* 1: an event is written, to be shown */
+static int write_position(struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
 	uint64_t now = position_now(&s->position);
 
 	atomic_store_explicit(&s->counters.position, now, memory_order_relaxed);
 	if (g->period_frames == 0 || now == s->position.posted)
-		return;
-	if (!event_page_post(&s->events->page, now * g->frame_size)) {
+		return 0;
+	if (!event_page_write(&s->events->page, now * g->frame_size)) {
 		count(&s->counters.coalesced);
-		return;
+		return 0;
 	}
 	position_told(&s->position);
 	count(&s->counters.events);
+	return 1;
+}
+
+/* Killed before keep(), none of it has been; after it, a resume shows the event. */
+static void tell_position(struct stream *s)
+{
+	int written = write_position(s);
+
+	keep(s);
+	if (written == 0)
+		return;
+	event_page_show(&s->events->page);
 	xenevtchn_notify(s->events->handle, s->events->port);
 }
 
@@ -254,28 +281,105 @@ static const struct xen_snd_stream_methods impl_stream = {
 
 /* Guest thread. */
 
-struct stream *stream_open(const struct stream_identity *identity,
-		const struct xen_snd_geometry *geometry, bool capture, void *data,
-		struct stream_events *events, struct stream_watcher *watcher)
+static void set_filled(struct stream *s, uint64_t filled)
 {
+	atomic_store_explicit(&s->filled, filled, memory_order_release);
+	state_set_filled(s->record, filled);
+}
+
+static struct stream *stream_new(const struct stream_config *config)
+{
+	const struct xen_snd_geometry *g = config->geometry;
 	struct stream *s;
 
-	if ((s = calloc(1, sizeof(*s) + geometry->frame_size)) == NULL)
+	if ((s = calloc(1, sizeof(*s) + g->frame_size)) == NULL)
 		return NULL;
 	s->iface.iface = SPA_INTERFACE_INIT(XEN_SND_TYPE_STREAM, XEN_SND_VERSION_STREAM,
 			&impl_stream, s);
-	s->iface.geometry = *geometry;
-	s->identity = *identity;
-	s->capture = capture;
-	s->watcher = watcher;
-	s->data = data;
-	s->events = events;
+	s->iface.geometry = *g;
+	s->identity = *config->identity;
+	s->capture = config->capture;
+	s->watcher = config->watcher;
+	s->data = config->data;
+	s->events = config->events;
+	s->record = config->record;
 	s->held = (uint8_t *)(s + 1);
 	atomic_init(&s->refs, 1);
 	atomic_init(&s->state, STREAM_PREPARED);
 	atomic_flag_clear(&s->gate);
-	position_init(&s->position, geometry->buffer_frames, geometry->period_frames, capture);
-	event_page_open(&events->page);
+	position_init(&s->position, g->buffer_frames, g->period_frames, s->capture);
+	return s;
+}
+
+struct stream *stream_open(const struct stream_config *config)
+{
+	struct stream *s;
+	uint32_t i;
+
+	if ((s = stream_new(config)) == NULL)
+		return NULL;
+	event_page_open(&s->events->page);
+	set_filled(s, 0);
+	for (i = 0; i < s->iface.geometry.channels; i++)
+		state_set_volume(s->record, i, 0, false);
+	keep(s);
+	return s;
+}
+
+static int resume_position(struct stream *s, const struct state_moment *moment)
+{
+	struct position *pos = &s->position;
+
+	pos->taken = moment->taken;
+	pos->posted = moment->posted;
+	pos->slip = moment->slip;
+	pos->pending = moment->pending;
+	if (moment->slip > 1 || moment->taken < moment->slip ||
+	    position_now(pos) < pos->posted ||
+	    (moment->run != STREAM_PREPARED && moment->run != STREAM_RUNNING &&
+	     moment->run != STREAM_PAUSED))
+		return -EINVAL;
+	atomic_store(&s->counters.position, position_now(pos));
+	atomic_store(&s->state, moment->run);
+	return 0;
+}
+
+/* what the guest has written, and how loud it is */
+static void resume_sound(struct stream *s)
+{
+	uint64_t filled = atomic_load(&s->record->filled);
+	uint32_t i;
+
+	set_filled(s, SPA_MIN(filled, s->position.taken + s->position.buffer));
+	if (s->position.slip > 0 && !s->capture)
+		hold_frame(s);
+	/* the guest was told that this one is taken, and has used its place again */
+	if (s->holding && filled >= s->position.taken + s->position.buffer)
+		memset(s->held, 0, s->iface.geometry.frame_size);
+	for (i = 0; i < s->iface.geometry.channels; i++) {
+		int32_t volume = atomic_load(&s->record->volumes[i].volume);
+		bool mute = atomic_load(&s->record->volumes[i].mute);
+
+		stream_set_volume(s, i, volume);
+		stream_set_mute(s, i, mute);
+	}
+	stream_apply_volume(s);
+}
+
+struct stream *stream_resume(const struct stream_config *config)
+{
+	const struct state_moment moment = state_get_moment(config->record);
+	struct stream *s;
+	int res;
+
+	if ((s = stream_new(config)) == NULL)
+		return NULL;
+	if ((res = resume_position(s, &moment)) < 0) {
+		stream_unref(s);
+		errno = -res;
+		return NULL;
+	}
+	resume_sound(s);
 	return s;
 }
 
@@ -299,11 +403,6 @@ static void set_state(struct stream *s, enum stream_state state)
 static enum stream_state get_state(const struct stream *s)
 {
 	return atomic_load_explicit(&s->state, memory_order_relaxed);
-}
-
-static void set_filled(struct stream *s, uint64_t filled)
-{
-	atomic_store_explicit(&s->filled, filled, memory_order_release);
 }
 
 /* Under the gate: whole buffers, and `valid` frames ahead. */
@@ -367,6 +466,7 @@ int stream_trigger(struct stream *s, uint32_t type)
 			set_state(s, STREAM_RUNNING);
 		break;
 	}
+	keep(s);
 	gate_give(s);
 	if (type > WIRE_TRIGGER_RESUME)
 		return -EINVAL;
@@ -393,9 +493,9 @@ void stream_start_at(struct stream *s, uint32_t offset)
 	position_seek(&s->position, offset);
 	set_filled(s, s->position.taken);
 	s->holding = false;
-	tell_position(s);
 	if (started)
 		start(s);
+	tell_position(s);
 	gate_give(s);
 	if (started)
 		s->watcher->changed(s->watcher, s);
@@ -428,15 +528,23 @@ void stream_write(struct stream *s, uint32_t offset, uint32_t length)
 	set_filled(s, filled);
 }
 
+static void keep_volume(struct stream *s, uint32_t channel)
+{
+	state_set_volume(s->record, channel, atomic_load(&s->channels[channel].volume),
+			atomic_load(&s->channels[channel].mute));
+}
+
 void stream_set_volume(struct stream *s, uint32_t channel, int32_t volume)
 {
 	/* no louder than Dom0 lets it be */
 	atomic_store(&s->channels[channel].volume, SPA_MIN(volume, 0));
+	keep_volume(s, channel);
 }
 
 void stream_set_mute(struct stream *s, uint32_t channel, bool mute)
 {
 	atomic_store(&s->channels[channel].mute, mute);
+	keep_volume(s, channel);
 }
 
 void stream_apply_volume(struct stream *s)
@@ -452,15 +560,27 @@ void stream_apply_volume(struct stream *s)
 	atomic_fetch_add_explicit(&gains->serial, 1, memory_order_release);
 }
 
-void stream_close(struct stream *s)
+static void end(struct stream *s, bool leave)
 {
 	gate_take(s);
 	set_state(s, STREAM_CLOSED);
-	event_page_close(&s->events->page);
+	if (!leave)
+		event_page_close(&s->events->page);
 	s->data = NULL;
 	s->events = NULL;
+	s->record = NULL;
 	gate_give(s);
 	s->watcher->changed(s->watcher, s);
+}
+
+void stream_close(struct stream *s)
+{
+	end(s, false);
+}
+
+void stream_leave(struct stream *s)
+{
+	end(s, true);
 }
 
 /* Guest thread: the fallback clock. */

@@ -77,8 +77,8 @@ class Listener(Client):
             machine_.tool("graph-recorder"), "--target", target, "--raw", self.raw, "--log",
             self.log, "--channels", str(channels)])
 
-    def check(self, tap, expect, what, start=0):
-        check_pattern(tap, self.machine, self.raw, expect, what, self.channels, start)
+    def check(self, tap, expect, what, start=0, gaps=0):
+        check_pattern(tap, self.machine, self.raw, expect, what, self.channels, start, gaps)
 
     def compare(self, tap, positions, what, ahead=0):
         out = self.machine.run([os.path.join(rig.HERE, "..", "tools", "compare-positions"),
@@ -99,9 +99,9 @@ class Feeder(Client):
         return f"sh kill -USR1 {self.process.child.pid}\n"
 
 
-def check_pattern(tap, machine_, raw, expect, what, channels=2, start=0):
+def check_pattern(tap, machine_, raw, expect, what, channels=2, start=0, gaps=0):
     command = [machine_.tool("pattern"), "check", "--channels", str(channels), "--start",
-               str(start)]
+               str(start), "--gaps", str(gaps)]
     if expect is not None:
         command += ["--expect", str(expect)]
     out = subprocess.run(command + [raw], check=False, capture_output=True, text=True)

@@ -77,7 +77,10 @@ static void open_stream_of(uint32_t format, uint32_t buffer, uint32_t period, bo
 	linux_set_geometry(&t.guest, buffer, period, FRAME_SIZE);
 	t.ring = calloc(buffer, FRAME_SIZE);
 	t.number = 1;
-	t.stream = stream_open(&identity, &geometry, capture, t.ring, &t.events, &t.watcher);
+	t.stream = stream_open(&(struct stream_config) {
+		.identity = &identity, .geometry = &geometry, .capture = capture,
+		.data = t.ring, .events = &t.events, .watcher = &t.watcher,
+	});
 	check(t.stream != NULL);
 }
 
@@ -860,11 +863,14 @@ TEST(a_reopened_stream_counts_from_zero)
 		t.ring = calloc(1000, FRAME_SIZE);
 		t.number = 1;
 		t.heard = 0;
-		t.stream = stream_open(&(struct stream_identity) { .domid = 3 },
-				&(struct xen_snd_geometry) { .rate = RATE,
-					.frame_size = FRAME_SIZE, .buffer_frames = 1000,
-					.period_frames = 100 },
-				false, t.ring, &t.events, &t.watcher);
+		t.stream = stream_open(&(struct stream_config) {
+			.identity = &(struct stream_identity) { .domid = 3 },
+			.geometry = &(struct xen_snd_geometry) { .rate = RATE,
+				.frame_size = FRAME_SIZE, .buffer_frames = 1000,
+				.period_frames = 100 },
+			.data = t.ring, .events = &t.events,
+			.watcher = &t.watcher,
+		});
 		link_node();
 		start();
 		play_cycle(150);
