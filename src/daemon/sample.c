@@ -63,6 +63,9 @@ uint32_t sample_graph_format(uint32_t format)
 		return SPA_AUDIO_FORMAT_S32_LE;
 	case WIRE_FORMAT_U32_BE:
 		return SPA_AUDIO_FORMAT_S32_BE;
+	case WIRE_FORMAT_F64_LE:
+	case WIRE_FORMAT_F64_BE:
+		return SPA_AUDIO_FORMAT_F64;
 	default:
 		return sample_guest_format(format);
 	}

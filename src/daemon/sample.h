@@ -17,7 +17,7 @@ uint64_t sample_supported(void);
 uint32_t sample_guest_format(uint32_t format);
 
 /* What the node makes of it for the converter, which knows no unsigned samples
- * but those of 8 bits. */
+ * but those of 8 bits, and spoils doubles that are not in this machine's order. */
 uint32_t sample_graph_format(uint32_t format);
 
 /* The usual order of `channels` channels (at most SPA_AUDIO_MAX_CHANNELS). */

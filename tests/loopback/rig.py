@@ -188,6 +188,7 @@ class Rig:
         self.pipewire = None
         self.watched = []       # who says at its end how often it did not run when due
         self.missed = 0
+        self.lateness = 0       # ms, at worst, of a thread of normal priority
         self.faults = []
 
     def path(self, *names):
@@ -216,6 +217,7 @@ class Rig:
             if fault is not None:
                 self.faults.append(fault)
         self.missed = sum(missed_by(process) for process in self.watched)
+        self.lateness = max((lateness_of(process) for process in self.watched), default=0)
         if self.keep is not None:
             shutil.copytree(self.dir, self.keep, dirs_exist_ok=True,
                             ignore=lambda d, names: [n for n in names if not os.path.isfile(
@@ -410,6 +412,11 @@ def read_link(path):
 
 def missed_by(process):
     words = process.text().split("missed ")
+    return int(words[-1].split()[0]) if len(words) > 1 else 0
+
+
+def lateness_of(process):
+    words = process.text().split("the worst by ")
     return int(words[-1].split()[0]) if len(words) > 1 else 0
 
 

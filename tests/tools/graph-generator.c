@@ -15,6 +15,7 @@
 
 struct generator {
 	struct graph graph;
+	struct graph_route route;
 	struct graph_filter filter;
 	uint32_t channels;
 	const char *target;
@@ -82,9 +83,9 @@ static void on_first_cycle(void *data, uint64_t count)
 	say_ready_if_so(data);
 }
 
-static void on_linked(struct graph *graph)
+static void on_linked(struct graph_route *route)
 {
-	struct generator *g = SPA_CONTAINER_OF(graph, struct generator, graph);
+	struct generator *g = SPA_CONTAINER_OF(route, struct generator, route);
 
 	g->linked = true;
 	if (!g->hold)
@@ -152,10 +153,11 @@ static int generate(struct generator *g)
 	if ((res = graph_filter_init(&g->filter, &g->graph, "graph-generator",
 			PW_DIRECTION_OUTPUT, g->channels, &filter_events, g)) < 0)
 		return res;
-	g->graph.output = g->filter.name;
-	g->graph.input = g->target;
-	g->graph.channels = g->channels;
-	g->graph.on_linked = on_linked;
+	g->route.output = g->filter.name;
+	g->route.input = g->target;
+	g->route.channels = g->channels;
+	g->route.on_linked = on_linked;
+	graph_add_route(&g->graph, &g->route);
 	graph_watch(&g->graph);
 	res = graph_run(&g->graph);
 	graph_filter_clear(&g->filter);

@@ -9,30 +9,28 @@
 
 #include "graph.h"
 
-static void on_linked(struct graph *g)
+static void on_linked(struct graph_route *r)
 {
-	graph_quit(g, 0);
+	graph_quit(r->graph, 0);
 }
 
 int main(int argc, char *argv[])
 {
 	struct graph g;
-	uint32_t channels = 2;
+	struct graph_route r = { .channels = 2, .linger = true, .on_linked = on_linked };
 	int c, res;
 
 	while ((c = getopt(argc, argv, "c:")) == 'c')
-		channels = (uint32_t)atoi(optarg);
-	if (c != -1 || optind + 2 != argc || channels < 1 || channels > GRAPH_MAX_CHANNELS) {
+		r.channels = (uint32_t)atoi(optarg);
+	if (c != -1 || optind + 2 != argc || r.channels < 1 || r.channels > GRAPH_MAX_CHANNELS) {
 		fputs("usage: graph-link [-c CHANNELS] OUTPUT-NODE INPUT-NODE\n", stderr);
 		return 2;
 	}
 	res = graph_init(&g, &argc, &argv);
 	if (res == 0) {
-		g.output = argv[optind];
-		g.input = argv[optind + 1];
-		g.channels = channels;
-		g.linger = true;
-		g.on_linked = on_linked;
+		r.output = argv[optind];
+		r.input = argv[optind + 1];
+		graph_add_route(&g, &r);
 		graph_watch(&g);
 		res = graph_run(&g);
 	}

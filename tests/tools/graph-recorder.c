@@ -31,6 +31,7 @@ struct cycle {
 
 struct recorder {
 	struct graph graph;
+	struct graph_route route;
 	struct graph_filter filter;
 	uint32_t channels;
 	uint32_t seconds;
@@ -142,9 +143,9 @@ static void on_first_cycle(void *data, uint64_t count)
 	say_ready_if_so(data);
 }
 
-static void on_linked(struct graph *g)
+static void on_linked(struct graph_route *route)
 {
-	struct recorder *r = SPA_CONTAINER_OF(g, struct recorder, graph);
+	struct recorder *r = SPA_CONTAINER_OF(route, struct recorder, route);
 
 	r->linked = true;
 	say_ready_if_so(r);
@@ -266,11 +267,12 @@ static int record(struct recorder *r)
 	if ((res = make_room(r)) < 0 || (res = graph_filter_init(&r->filter, &r->graph, "graph-recorder",
 			PW_DIRECTION_INPUT, r->channels, &filter_events, r)) < 0)
 		return res;
-	r->graph.output = r->target;
-	r->graph.input = r->filter.name;
-	r->graph.channels = r->channels;
-	r->graph.on_linked = on_linked;
+	r->route.output = r->target;
+	r->route.input = r->filter.name;
+	r->route.channels = r->channels;
+	r->route.on_linked = on_linked;
 	r->graph.on_end = on_end;
+	graph_add_route(&r->graph, &r->route);
 	graph_watch(&r->graph);
 	res = graph_run(&r->graph);
 	graph_filter_clear(&r->filter);

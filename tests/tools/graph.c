@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Watches the graph and links two nodes.
+ * Watches the graph and links nodes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,13 +54,12 @@ static struct object *find_port(struct graph *g, uint32_t node_id, bool is_outpu
 	return found;
 }
 
-static void judge_links(struct graph *g)
+bool graph_is_linked(const struct graph_route *r)
 {
-	for (uint32_t i = 0; i < g->n_links; i++)
-		if (!g->links[i].ready)
-			return;
-	if (g->on_linked != NULL)
-		g->on_linked(g);
+	for (uint32_t i = 0; i < r->n_links; i++)
+		if (!r->links[i].ready)
+			return false;
+	return r->n_links > 0;
 }
 
 static void on_link_info(void *data, const struct pw_link_info *info)
@@ -70,12 +69,12 @@ static void on_link_info(void *data, const struct pw_link_info *info)
 
 	if (info->state == PW_LINK_STATE_ERROR) {
 		fprintf(stderr, "link failed: %s\n", info->error != NULL ? info->error : "?");
-		graph_quit(l->graph, -EIO);
+		graph_quit(l->route->graph, -EIO);
 		return;
 	}
 	l->ready = info->state >= PW_LINK_STATE_PAUSED;
-	if (l->ready && !was_ready)
-		judge_links(l->graph);
+	if (l->ready && !was_ready && l->route->on_linked != NULL && graph_is_linked(l->route))
+		l->route->on_linked(l->route);
 }
 
 static const struct pw_link_events link_events = {
@@ -87,14 +86,15 @@ static const struct pw_link_events link_events = {
 static void on_link_removed(void *data)
 {
 	struct link *l = data;
-	struct graph *g = l->graph;
+	struct graph_route *r = l->route;
 
 	pw_proxy_destroy(l->proxy);
 	l->proxy = NULL;
-	for (uint32_t i = 0; i < g->n_links; i++)
-		if (g->links[i].proxy != NULL)
+	l->ready = false;
+	for (uint32_t i = 0; i < r->n_links; i++)
+		if (r->links[i].proxy != NULL)
 			return;
-	g->n_links = 0;
+	r->n_links = 0;
 }
 
 static void on_link_error(void *data, int seq, int res, const char *message)
@@ -102,7 +102,7 @@ static void on_link_error(void *data, int seq, int res, const char *message)
 	struct link *l = data;
 
 	fprintf(stderr, "link failed: %s\n", message);
-	graph_quit(l->graph, res);
+	graph_quit(l->route->graph, res);
 }
 
 static const struct pw_proxy_events link_proxy_events = {
@@ -111,48 +111,48 @@ static const struct pw_proxy_events link_proxy_events = {
 	.error = on_link_error,
 };
 
-static void make_link(struct graph *g, const struct object *out, const struct object *in)
+static void make_link(struct graph_route *r, const struct object *out, const struct object *in)
 {
-	struct link *l = &g->links[g->n_links];
+	struct link *l = &r->links[r->n_links];
 	struct pw_properties *props = pw_properties_new(NULL, NULL);
 
 	pw_properties_setf(props, PW_KEY_LINK_OUTPUT_NODE, "%u", out->node_id);
 	pw_properties_setf(props, PW_KEY_LINK_OUTPUT_PORT, "%u", out->id);
 	pw_properties_setf(props, PW_KEY_LINK_INPUT_NODE, "%u", in->node_id);
 	pw_properties_setf(props, PW_KEY_LINK_INPUT_PORT, "%u", in->id);
-	pw_properties_set(props, PW_KEY_OBJECT_LINGER, g->linger ? "true" : "false");
+	pw_properties_set(props, PW_KEY_OBJECT_LINGER, r->linger ? "true" : "false");
 	memset(l, 0, sizeof(*l));
-	l->graph = g;
-	l->proxy = pw_core_create_object(g->core, "link-factory", PW_TYPE_INTERFACE_Link,
+	l->route = r;
+	l->proxy = pw_core_create_object(r->graph->core, "link-factory", PW_TYPE_INTERFACE_Link,
 			PW_VERSION_LINK, &props->dict, 0);
 	pw_properties_free(props);
 	if (l->proxy == NULL) {
-		graph_quit(g, -errno);
+		graph_quit(r->graph, -errno);
 		return;
 	}
-	g->n_links++;
+	r->n_links++;
 	pw_proxy_add_listener(l->proxy, &l->proxy_listener, &link_proxy_events, l);
 	pw_proxy_add_object_listener(l->proxy, &l->listener, &link_events, l);
 }
 
-static void try_to_link(struct graph *g)
+static void try_to_link(struct graph_route *r)
 {
 	struct object *from, *to, *out[GRAPH_MAX_CHANNELS], *in[GRAPH_MAX_CHANNELS];
 
-	if (g->output == NULL || g->input == NULL || g->n_links > 0)
+	if (r->n_links > 0)
 		return;
-	from = find_node(g, g->output);
-	to = find_node(g, g->input);
+	from = find_node(r->graph, r->output);
+	to = find_node(r->graph, r->input);
 	if (from == NULL || to == NULL)
 		return;
-	for (uint32_t i = 0; i < g->channels; i++) {
-		out[i] = find_port(g, from->id, true, i);
-		in[i] = find_port(g, to->id, false, i);
+	for (uint32_t i = 0; i < r->channels; i++) {
+		out[i] = find_port(r->graph, from->id, true, i);
+		in[i] = find_port(r->graph, to->id, false, i);
 		if (out[i] == NULL || in[i] == NULL)
 			return;
 	}
-	for (uint32_t i = 0; i < g->channels; i++)
-		make_link(g, out[i], in[i]);
+	for (uint32_t i = 0; i < r->channels; i++)
+		make_link(r, out[i], in[i]);
 }
 
 static const char *get_prop(const struct spa_dict *props, const char *key)
@@ -166,6 +166,7 @@ static void on_global(void *data, uint32_t id, uint32_t permissions, const char 
 		uint32_t version, const struct spa_dict *props)
 {
 	struct graph *g = data;
+	struct graph_route *r;
 	struct object *o;
 
 	if (strcmp(type, PW_TYPE_INTERFACE_Node) != 0 && strcmp(type, PW_TYPE_INTERFACE_Port) != 0)
@@ -180,7 +181,8 @@ static void on_global(void *data, uint32_t id, uint32_t permissions, const char 
 	o->index = (uint32_t)atoi(get_prop(props, PW_KEY_PORT_ID));
 	snprintf(o->name, sizeof(o->name), "%s", get_prop(props, PW_KEY_NODE_NAME));
 	spa_list_append(&g->objects, &o->link);
-	try_to_link(g);
+	spa_list_for_each(r, &g->routes, link)
+		try_to_link(r);
 }
 
 static void on_global_remove(void *data, uint32_t id)
@@ -244,6 +246,7 @@ int graph_init(struct graph *g, int *argc, char ***argv)
 	block_signals();
 	pw_init(argc, argv);
 	spa_list_init(&g->objects);
+	spa_list_init(&g->routes);
 	g->loop = pw_main_loop_new(NULL);
 	g->context = pw_context_new(pw_main_loop_get_loop(g->loop),
 			pw_properties_new(PW_KEY_CONFIG_NAME, "client-rt.conf", NULL), 0);
@@ -256,6 +259,12 @@ int graph_init(struct graph *g, int *argc, char ***argv)
 	pw_loop_add_signal(pw_main_loop_get_loop(g->loop), SIGINT, on_signal, g);
 	pw_loop_add_signal(pw_main_loop_get_loop(g->loop), SIGTERM, on_signal, g);
 	return 0;
+}
+
+void graph_add_route(struct graph *g, struct graph_route *r)
+{
+	r->graph = g;
+	spa_list_append(&g->routes, &r->link);
 }
 
 void graph_watch(struct graph *g)
@@ -281,9 +290,12 @@ void graph_quit(struct graph *g, int result)
 
 void graph_clear(struct graph *g)
 {
-	for (uint32_t i = 0; i < g->n_links; i++)
-		if (g->links[i].proxy != NULL)
-			pw_proxy_destroy(g->links[i].proxy);
+	struct graph_route *r;
+
+	spa_list_for_each(r, &g->routes, link)
+		for (uint32_t i = 0; i < r->n_links; i++)
+			if (r->links[i].proxy != NULL)
+				pw_proxy_destroy(r->links[i].proxy);
 	if (g->registry != NULL)
 		pw_proxy_destroy((struct pw_proxy *)g->registry);
 	if (g->core != NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client of the graph for tests: it watches nodes and ports, and links two nodes by
- * name as soon as both are there.
+ * A client of the graph for tests: it watches nodes and ports, and links nodes by name
+ * as soon as both are there.
  */
 #ifndef XEN_SND_TEST_GRAPH_H
 #define XEN_SND_TEST_GRAPH_H
@@ -11,7 +11,7 @@
 #include <pipewire/filter.h>
 #include <pipewire/pipewire.h>
 
-#define GRAPH_MAX_CHANNELS 8u
+#define GRAPH_MAX_CHANNELS 32u
 
 struct graph {
 	struct pw_main_loop *loop;
@@ -21,22 +21,29 @@ struct graph {
 	struct spa_hook core_listener;
 	struct spa_hook registry_listener;
 	struct spa_list objects;
-	const char *output;	/* names of the two nodes, NULL for no linking */
+	struct spa_list routes;
+	void (*on_end)(struct graph *g);	/* asked to end; without it graph_quit() */
+	bool over;
+	int result;
+};
+
+/* Two nodes that are to be linked, over and over if one of them goes and comes. */
+struct graph_route {
+	struct graph *graph;
+	struct spa_list link;
+	const char *output;	/* names of the nodes */
 	const char *input;
 	uint32_t channels;
 	bool linger;		/* the links outlive this client */
 	uint32_t n_links;
 	struct link {
-		struct graph *graph;
+		struct graph_route *route;
 		struct pw_proxy *proxy;
 		struct spa_hook listener;
 		struct spa_hook proxy_listener;
 		bool ready;
 	} links[GRAPH_MAX_CHANNELS];
-	void (*on_linked)(struct graph *g);
-	void (*on_end)(struct graph *g);	/* asked to end; without it graph_quit() */
-	bool over;
-	int result;
+	void (*on_linked)(struct graph_route *r);
 };
 
 /* Did this client run in every cycle, and in time? If not, what it saw proves nothing. */
@@ -67,7 +74,11 @@ struct graph_filter {
 
 /** connect; 0 or a negative errno */
 int graph_init(struct graph *g, int *argc, char ***argv);
-/** start to look for the two nodes; call once `output`, `input` and `channels` are set */
+/** link the two nodes when both are there; before graph_watch() */
+void graph_add_route(struct graph *g, struct graph_route *r);
+/** all of its links are there */
+bool graph_is_linked(const struct graph_route *r);
+/** start to look for nodes */
 void graph_watch(struct graph *g);
 /** run until a signal to end or graph_quit(); the result */
 int graph_run(struct graph *g);

@@ -59,7 +59,7 @@ static void scrubs_64(uint32_t format, bool big)
 
 	for (i = 0; i < N; i++) {
 		from[i] = bits_64(floats[i], big);
-		wanted[i] = bits_64(clean_floats[i], big);
+		memcpy(&wanted[i], &(double){ clean_floats[i] }, sizeof(wanted[i]));
 	}
 	to[N] = UINT64_C(0x5a5a5a5a5a5a5a5a);
 	frames_copy(format, to, from, sizeof(from));
@@ -73,6 +73,7 @@ TEST(floats_that_are_not_finite_become_zero)
 	scrubs_32(SPA_AUDIO_FORMAT_F32_BE, true);
 }
 
+/* whatever the guest's order, the graph has this machine's; and back is the same step */
 TEST(doubles_that_are_not_finite_become_zero)
 {
 	scrubs_64(SPA_AUDIO_FORMAT_F64_LE, false);
@@ -101,29 +102,64 @@ TEST(integers_are_copied_as_they_are)
 	}
 }
 
-static void silence_is(uint32_t format, uint8_t octet)
+static void becomes(uint32_t format, uint32_t from, uint32_t wanted)
 {
-	uint8_t wanted[32], to[33];
+	uint32_t to;
 
-	memset(wanted, octet, sizeof(wanted));
+	frames_copy(format, &to, &from, sizeof(to));
+	check_eq(to, wanted);
+}
+
+TEST(unsigned_samples_become_signed_and_back)
+{
+	becomes(SPA_AUDIO_FORMAT_U16_LE, htole32(0x8001ffff), htole32(0x00017fff));
+	becomes(SPA_AUDIO_FORMAT_U16_BE, htobe32(0x8001ffff), htobe32(0x00017fff));
+	becomes(SPA_AUDIO_FORMAT_U32_LE, htole32(0x7fffffff), htole32(0xffffffff));
+	becomes(SPA_AUDIO_FORMAT_U32_BE, htobe32(0x7fffffff), htobe32(0xffffffff));
+	becomes(SPA_AUDIO_FORMAT_U24_32_LE, htole32(0x00800001), htole32(0x00000001));
+	becomes(SPA_AUDIO_FORMAT_U24_32_BE, htobe32(0x00000001), htobe32(0x00800001));
+}
+
+/* A negative sample has its sign there: an unsigned one of 24 bits has none. */
+TEST(nothing_is_left_above_unsigned_24_bits)
+{
+	becomes(SPA_AUDIO_FORMAT_U24_32_LE, htole32(0xffffffff), htole32(0x007fffff));
+	becomes(SPA_AUDIO_FORMAT_U24_32_BE, htobe32(0xff800000), htobe32(0x00000000));
+}
+
+static void silence_is(uint32_t format, const uint8_t *sample, size_t octets)
+{
+	uint8_t to[33];
+	size_t i;
+
 	memset(to, 0x5a, sizeof(to));
-	frames_silence(format, to, sizeof(wanted));
-	check_mem(to, wanted, sizeof(wanted));
+	frames_silence(format, to, 32);
+	for (i = 0; i < 32; i++)
+		check_eq(to[i], sample[i % octets]);
 	check_eq(to[32], 0x5a);
 }
 
+#define SILENCE(format,...)							\
+	silence_is(SPA_AUDIO_FORMAT_##format, (const uint8_t[]) { __VA_ARGS__ },	\
+			sizeof((const uint8_t[]) { __VA_ARGS__ }))
+
 TEST(silence_is_what_each_format_takes_for_it)
 {
-	silence_is(SPA_AUDIO_FORMAT_S8, 0);
-	silence_is(SPA_AUDIO_FORMAT_U8, 0x80);
-	silence_is(SPA_AUDIO_FORMAT_S16_LE, 0);
-	silence_is(SPA_AUDIO_FORMAT_S16_BE, 0);
-	silence_is(SPA_AUDIO_FORMAT_S24_32_LE, 0);
-	silence_is(SPA_AUDIO_FORMAT_S32_BE, 0);
-	silence_is(SPA_AUDIO_FORMAT_F32_LE, 0);
-	silence_is(SPA_AUDIO_FORMAT_F64_BE, 0);
-	silence_is(SPA_AUDIO_FORMAT_ULAW, 0xff);
-	silence_is(SPA_AUDIO_FORMAT_ALAW, 0xd5);
+	SILENCE(S8, 0);
+	SILENCE(U8, 0x80);
+	SILENCE(S16_LE, 0, 0);
+	SILENCE(U16_LE, 0, 0x80);
+	SILENCE(U16_BE, 0x80, 0);
+	SILENCE(S24_32_BE, 0, 0, 0, 0);
+	SILENCE(U24_32_LE, 0, 0, 0x80, 0);
+	SILENCE(U24_32_BE, 0, 0x80, 0, 0);
+	SILENCE(S32_BE, 0, 0, 0, 0);
+	SILENCE(U32_LE, 0, 0, 0, 0x80);
+	SILENCE(U32_BE, 0x80, 0, 0, 0);
+	SILENCE(F32_LE, 0, 0, 0, 0);
+	SILENCE(F64_BE, 0, 0, 0, 0, 0, 0, 0, 0);
+	SILENCE(ULAW, 0xff);
+	SILENCE(ALAW, 0xd5);
 }
 
 /* as the graph sees it: unsigned samples become signed on the way there */

@@ -78,6 +78,15 @@ TEST(unsigned_samples_are_signed_in_the_graph)
 	check_eq(sample_graph_format(WIRE_FORMAT_U8), SPA_AUDIO_FORMAT_U8);
 }
 
+/* PipeWire swaps what it has already rounded to an integer */
+TEST(doubles_have_this_machines_order_in_the_graph)
+{
+	check_eq(sample_guest_format(WIRE_FORMAT_F64_BE), SPA_AUDIO_FORMAT_F64_BE);
+	check_eq(sample_graph_format(WIRE_FORMAT_F64_BE), SPA_AUDIO_FORMAT_F64);
+	check_eq(sample_graph_format(WIRE_FORMAT_F64_LE), SPA_AUDIO_FORMAT_F64);
+	check_eq(sample_graph_format(WIRE_FORMAT_F32_BE), SPA_AUDIO_FORMAT_F32_BE);
+}
+
 TEST(a_format_that_is_none_is_unknown)
 {
 	check_eq(sample_graph_format(WIRE_N_FORMATS), SPA_AUDIO_FORMAT_UNKNOWN);

@@ -723,6 +723,44 @@ TEST(start_after_pause_aligns)
 	close_stream();
 }
 
+/* and what it wrote before that is for the place where it goes on */
+TEST(what_was_written_before_start_after_pause_is_heard)
+{
+	uint32_t i;
+
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	play_cycle(700);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_PAUSE), 0);
+	t.number = 1;
+	t.heard = t.silent = 0;
+	start();
+	check_eq(position(), 4800);
+	linux_interrupt(&t.guest);
+	t.origin = t.guest.told;
+	for (i = 0; i < 50; i++) {
+		play_cycle(480);
+		interrupt();
+	}
+	check_eq(t.heard, 50 * 480);
+	check_eq(t.silent, 0);
+	close_stream();
+}
+
+TEST(nothing_is_heard_after_pause_that_was_not_written_since)
+{
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	play_cycle(700);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_PAUSE), 0);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_START), 0);
+	play_cycle(480);
+	check_eq(t.heard, 700);
+	close_stream();
+}
+
 TEST(resume_after_pause_goes_on_where_it_was)
 {
 	open_stream(4800, 480, false);
@@ -1182,6 +1220,29 @@ TEST(a_late_clock_takes_no_more_than_linux_can_count)
 	close_stream();
 }
 
+/* nanoseconds times the rate do not fit into 64 bits after 106 hours at 48 kHz */
+TEST(the_clock_runs_on_for_weeks)
+{
+	uint64_t hour, now = NOW, before;
+
+	open_stream(4800, 480, false);
+	start();
+	now = run_clock(now, now + 2 * SEC);
+	for (hour = 50; hour < 1000; hour += 1) {
+		/* as if it had run for so long */
+		t.stream->fallback.since = now;
+		t.stream->fallback.done = hour * 3600 * RATE;
+		now += hour * 3600 * SEC;
+		before = position();
+		stream_tick(t.stream, now);
+		check_eq(position(), before);
+		now += 10 * MSEC;
+		stream_tick(t.stream, now);
+		check_eq(position(), before + RATE / 100);
+	}
+	close_stream();
+}
+
 TEST(without_a_graph_capture_hears_silence)
 {
 	static const struct {
@@ -1261,4 +1322,20 @@ TEST(in_a_graph_without_links_the_guest_is_woken_before_it_gives_up)
 	unlinked_wakes_in_time(2048, 4096, false);
 	unlinked_wakes_in_time(256, 512, false);
 	unlinked_wakes_in_time(256, 512, true);
+}
+
+/* which is not zero to a guest that records unsigned samples */
+TEST(without_a_graph_capture_hears_silence_in_its_own_format)
+{
+	uint32_t i;
+
+	open_stream(4800, 480, true);
+	t.stream->iface.geometry.guest_format = SPA_AUDIO_FORMAT_U16_BE;
+	start();
+	run_clock(NOW, NOW + 3 * SEC);
+	for (i = 0; i < 4800 * FRAME_SIZE; i += 2) {
+		check_eq(((uint8_t *)t.ring)[i], 0x80);
+		check_eq(((uint8_t *)t.ring)[i + 1], 0);
+	}
+	close_stream();
 }

@@ -3,6 +3,7 @@
 
 /* Copying frames, see frames.h. */
 
+#include <byteswap.h>
 #include <endian.h>
 #include <string.h>
 
@@ -34,6 +35,14 @@ static void scrub_64(void *samples, size_t size, uint64_t exponent)
 	}
 }
 
+static void swap_64(void *samples, size_t size)
+{
+	uint64_t *s = samples, *end = s + size / sizeof(*s);
+
+	for (; s < end; s++)
+		*s = bswap_64(*s);
+}
+
 /* the sign bit of unsigned samples, to flip it */
 static void flip_16(void *samples, size_t size, uint16_t sign)
 {
@@ -41,6 +50,15 @@ static void flip_16(void *samples, size_t size, uint16_t sign)
 
 	for (; s < end; s++)
 		*s ^= sign;
+}
+
+/* and what is in the octet above 24 bits means nothing: a guest is given none of it */
+static void flip_24(void *samples, size_t size, uint32_t sign, uint32_t bits)
+{
+	uint32_t *s = samples, *end = s + size / sizeof(*s);
+
+	for (; s < end; s++)
+		*s = (*s ^ sign) & bits;
 }
 
 static void flip_32(void *samples, size_t size, uint32_t sign)
@@ -61,10 +79,10 @@ static void flip_signs(uint32_t format, void *samples, size_t size)
 		flip_16(samples, size, htobe16(0x8000));
 		break;
 	case SPA_AUDIO_FORMAT_U24_32_LE:
-		flip_32(samples, size, htole32(UINT32_C(0x00800000)));
+		flip_24(samples, size, htole32(UINT32_C(0x00800000)), htole32(UINT32_C(0x00ffffff)));
 		break;
 	case SPA_AUDIO_FORMAT_U24_32_BE:
-		flip_32(samples, size, htobe32(UINT32_C(0x00800000)));
+		flip_24(samples, size, htobe32(UINT32_C(0x00800000)), htobe32(UINT32_C(0x00ffffff)));
 		break;
 	case SPA_AUDIO_FORMAT_U32_LE:
 		flip_32(samples, size, htole32(UINT32_C(0x80000000)));
@@ -86,11 +104,14 @@ void frames_copy(uint32_t format, void *to, const void *from, size_t size)
 	case SPA_AUDIO_FORMAT_F32_BE:
 		scrub_32(to, size, htobe32(F32_EXPONENT));
 		break;
-	case SPA_AUDIO_FORMAT_F64_LE:
-		scrub_64(to, size, htole64(F64_EXPONENT));
+	case SPA_AUDIO_FORMAT_F64_OE:
+		/* on the way to a guest nothing is found: the graph's floats leave the
+		 * octets zero that the exponent is looked for in */
+		swap_64(to, size);
+		scrub_64(to, size, F64_EXPONENT);
 		break;
-	case SPA_AUDIO_FORMAT_F64_BE:
-		scrub_64(to, size, htobe64(F64_EXPONENT));
+	case SPA_AUDIO_FORMAT_F64:
+		scrub_64(to, size, F64_EXPONENT);
 		break;
 	default:
 		flip_signs(format, to, size);

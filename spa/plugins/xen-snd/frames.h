@@ -12,7 +12,7 @@
 
 /* Copy `size` octets of samples of `format` (enum spa_audio_format, the guest's).
  * Unsigned samples of more than 8 bits become signed, or back: it is the same
- * step. Floats that are no finite number become 0: one of them would poison every
+ * step. Doubles in the other order of octets are swapped. Floats that are no finite number become 0: one of them would poison every
  * filter and mixer after us. Each octet of `from` is read once. */
 void frames_copy(uint32_t format, void *to, const void *from, size_t size);
 

@@ -25,7 +25,8 @@
 /* Constant from OPEN to CLOSE. */
 struct xen_snd_geometry {
 	uint32_t format;		/* enum spa_audio_format in the graph, interleaved */
-	uint32_t guest_format;		/* in the guest's ring: the same, or its unsigned kin */
+	uint32_t guest_format;		/* in the guest's ring: the same, or of a kin with
+					 * another sign or order of octets */
 	uint32_t rate;			/* Hz */
 	uint32_t channels;		/* 1..SPA_AUDIO_MAX_CHANNELS */
 	uint32_t position[SPA_AUDIO_MAX_CHANNELS];

@@ -10,6 +10,7 @@
 #include "channel.h"
 
 #define ANSWER_TIMEOUT_S 3
+#define LATE_ANSWER_NS 10000000u
 
 static bool is_zero(const uint8_t *p, uint32_t from, uint32_t to)
 {
@@ -327,6 +328,15 @@ static void judge_quiet(struct channel *c, const char *when)
 				events_posted(c) - c->quiet_prod, when);
 }
 
+/* An answer is due at once: one that was not is named, for those who look for why. */
+static void note_duration(struct channel *c, uint64_t ns)
+{
+	durations_add(&c->answers, ns);
+	if (ns > LATE_ANSWER_NS)
+		fprintf(stderr, "%s: operation %u was answered in %.1f ms\n", c->name, c->operation,
+				(double)ns / 1e6);
+}
+
 int channel_request(struct channel *c, enum operation op, const uint8_t *body, uint32_t length,
 		uint8_t *response)
 {
@@ -343,7 +353,7 @@ int channel_request(struct channel *c, enum operation op, const uint8_t *body, u
 	start = now_ns();
 	put_request(c, op, body, length);
 	status = wait_for_answer(c);
-	durations_add(&c->answers, now_ns() - start);
+	note_duration(c, now_ns() - start);
 	if (response != NULL)
 		memcpy(response, c->response, MAX_PACKET);
 done:

@@ -45,6 +45,11 @@ int format_from_name(const char *name)
 	return -1;
 }
 
+const char *format_name(uint32_t format)
+{
+	return format < FORMAT_COUNT ? formats[format].name : NULL;
+}
+
 uint32_t format_octets(uint32_t format)
 {
 	return format < FORMAT_COUNT ? formats[format].octets : 0;

@@ -12,6 +12,8 @@
 
 /** -1 when there is no such format */
 int format_from_name(const char *name);
+/** NULL when there is no such format */
+const char *format_name(uint32_t format);
 /** octets of a sample, 0 for those that have no such thing */
 uint32_t format_octets(uint32_t format);
 

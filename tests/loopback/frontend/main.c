@@ -15,6 +15,8 @@
 #include "report.h"
 #include "script.h"
 
+#define SCRIPT_ROOM (1 << 20)
+
 struct options {
 	const char *report;
 	const char *positions;
@@ -31,10 +33,10 @@ static int usage(void)
 
 static char *read_file(const char *path)
 {
-	char *text = calloc(1, 65536);
+	char *text = calloc(1, SCRIPT_ROOM);
 	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
 
-	if (f == NULL || text == NULL || fread(text, 1, 65535, f) == 0) {
+	if (f == NULL || text == NULL || fread(text, 1, SCRIPT_ROOM - 1, f) == 0) {
 		perror(path);
 		exit(2);
 	}

@@ -11,6 +11,7 @@
 #include "formats.h"
 #include "pcm.h"
 #include "pointer.h"
+#include "timed.h"
 
 int pcm_start_device(struct pcm *p, struct domain *d, const char *name, bool playback,
 		const struct limits *limits, const struct dialect *dialect,
@@ -108,6 +109,7 @@ int pcm_open(struct pcm *p)
 			channel_connect_events(&p->channel, true);
 		set_state(p, PCM_OPEN);
 		p->opened++;
+		p->started = 0;
 		res = 0;
 	}
 	pthread_mutex_unlock(&p->call);
@@ -176,7 +178,8 @@ static int hw_params(struct pcm *p, const struct geometry *g)
 	clear_stream(p);
 	p->geometry = *g;
 	p->frame_sz = format_octets(g->format) * g->channels;
-	p->start_threshold = p->playback ? g->buffer : 1;
+	/* without START the first data starts it */
+	p->start_threshold = p->playback && p->channel.dialect->has_trigger ? g->buffer : 1;
 	pthread_mutex_lock(&p->channel.evt_mutex);
 	p->driver_frame_sz = p->frame_sz;
 	p->driver_buffer = g->buffer;
@@ -202,14 +205,16 @@ int pcm_hw_params(struct pcm *p, const struct geometry *g)
 	return res;
 }
 
-static int open_stream(struct pcm *p)
+static int open_stream(struct pcm *p, bool events)
 {
 	const struct geometry *g = &p->geometry;
 	int res;
 
+	p->timed = !events || p->channel.dialect->event_slots == 0;
+	timed_mark(p);
 	res = channel_open(&p->channel, g->rate, (uint8_t)g->format, (uint8_t)g->channels,
-			g->buffer * p->frame_sz, p->directory.grefs[0], g->period * p->frame_sz,
-			p->frame_sz);
+			g->buffer * p->frame_sz, p->directory.grefs[0],
+			events ? g->period * p->frame_sz : 0, p->frame_sz);
 	if (res < 0)
 		return res;
 	p->is_open = true;
@@ -218,7 +223,7 @@ static int open_stream(struct pcm *p)
 	return 0;
 }
 
-int pcm_prepare(struct pcm *p)
+static int prepare(struct pcm *p, bool events)
 {
 	enum pcm_state state;
 	int res = 0;
@@ -230,7 +235,7 @@ int pcm_prepare(struct pcm *p)
 	else if (state == PCM_DISCONNECTED)
 		res = -ENODEV;
 	else if (!p->is_open)
-		res = open_stream(p);
+		res = open_stream(p, events);
 	if (res == 0) {
 		pthread_mutex_lock(&p->lock);
 		p->hw_ptr = p->hw_ptr_base = p->hw_ptr_interrupt = p->appl_ptr = 0;
@@ -239,6 +244,16 @@ int pcm_prepare(struct pcm *p)
 	}
 	pthread_mutex_unlock(&p->call);
 	return res;
+}
+
+int pcm_prepare(struct pcm *p)
+{
+	return prepare(p, true);
+}
+
+int pcm_prepare_without_events(struct pcm *p)
+{
+	return prepare(p, false);
 }
 
 /* With the lock held. A START that fails is undone by a STOP, as the sound core does. */
@@ -252,9 +267,10 @@ int pcm_start_locked(struct pcm *p, enum pcm_state state)
 		return -EBADFD;
 	p->hw_ptr_ns = now_ns();
 	p->state = state;
+	p->started++;
 	res = channel_trigger(&p->channel, TRIGGER_START);
 	if (res == 0)
-		return 0;
+		return timed_start(p);
 	channel_trigger(&p->channel, TRIGGER_STOP);
 	enter(p, PCM_PREPARED);
 	return res;
@@ -369,7 +385,8 @@ void pcm_log_positions(FILE *f)
 static void log_positions(struct pcm *p)
 {
 	for (uint32_t i = 0; positions != NULL && i < p->n_seen; i++)
-		fprintf(positions, "%s %u %s %llu %llu\n", p->channel.name, p->seen[i].opened,
+		fprintf(positions, "%s %u %u %s %llu %llu\n", p->channel.name,
+				p->seen[i].opened, p->seen[i].started,
 				p->seen[i].state == PCM_RUNNING ? "running" : "other",
 				(unsigned long long)p->seen[i].frames,
 				(unsigned long long)p->seen[i].ns);

@@ -61,6 +61,7 @@ struct seen_position {
 	uint64_t ns;
 	enum pcm_state state;
 	uint32_t opened;	/* how often the stream had been opened */
+	uint32_t started;	/* and started since */
 };
 
 struct pcm {
@@ -84,9 +85,16 @@ struct pcm {
 	int64_t appl_ptr;
 	uint64_t hw_ptr_ns;
 	uint32_t opened;
+	uint32_t started;		/* since it was opened */
 	uint32_t xruns;
 	uint32_t periods;		/* period_elapsed() */
 	uint32_t max_delay;		/* frames filled after a write, at most; of playback */
+
+	/* a stream without events, see timed.h */
+	bool timed;
+	uint64_t origin_ns;
+	bool located;			/* where OPEN has started to capture */
+	uint32_t ring_base;		/* frames into the ring where frame 0 lies */
 
 	/* the driver's; under the channel's evt_mutex */
 	uint32_t driver_frame_sz;
@@ -115,9 +123,11 @@ int pcm_open(struct pcm *p);
 int pcm_refine(struct pcm *p, struct space *s);
 struct space pcm_all(const struct pcm *p);
 int pcm_hw_params(struct pcm *p, const struct geometry *g);
+/** as pcm_prepare(), but the OPEN asks for no events */
+int pcm_prepare_without_events(struct pcm *p);
 int pcm_prepare(struct pcm *p);
 int pcm_start(struct pcm *p);
-/** stop at once, as snd_pcm_drop() */
+/** stop at once, as snd_pcm_drop(); a capture that is drained can still be read */
 int pcm_drop(struct pcm *p);
 int pcm_drain(struct pcm *p);
 int pcm_suspend(struct pcm *p);
@@ -127,6 +137,12 @@ int pcm_close(struct pcm *p);
 /** blocking, as writei and readi of an application; frames done, or -EPIPE for an xrun */
 int64_t pcm_write(struct pcm *p, const uint8_t *data, uint32_t frames);
 int64_t pcm_read(struct pcm *p, uint8_t *data, uint32_t frames);
+/** wait until a running stream's position has moved on from START; -ETIMEDOUT */
+int pcm_wait_moving(struct pcm *p, uint32_t ms);
+/** where the application goes on: rewind and forward, in frames, when that is possible */
+int pcm_move(struct pcm *p, int32_t frames);
+/** what silence_size does: silence ahead of the application, and a WRITE of it */
+int pcm_fill_silence(struct pcm *p, uint32_t frames);
 /** wait until the stream has left RUNNING for XRUN; -ETIMEDOUT */
 int pcm_wait_xrun(struct pcm *p, uint32_t ms);
 

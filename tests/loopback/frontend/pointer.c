@@ -24,7 +24,7 @@ static void xrun(struct pcm *p)
 	pcm_stop_locked(p, PCM_XRUN);
 }
 
-static int judge_avail(struct pcm *p)
+int pointer_judge(struct pcm *p)
 {
 	int64_t avail = pointer_avail(p);
 
@@ -77,7 +77,7 @@ static int update(struct pcm *p, bool in_interrupt)
 	}
 	p->hw_ptr_base = base;
 	p->hw_ptr = new_ptr;
-	return judge_avail(p);
+	return pointer_judge(p);
 }
 
 int pointer_update(struct pcm *p)
@@ -106,7 +106,8 @@ static void remember(struct pcm *p, uint64_t frames, uint64_t ns)
 		p->room_seen = p->room_seen * 2 + 4096;
 	}
 	p->seen[p->n_seen++] = (struct seen_position){
-		.frames = frames, .ns = ns, .state = p->state, .opened = p->opened };
+		.frames = frames, .ns = ns, .state = p->state, .opened = p->opened,
+		.started = p->started };
 }
 
 /* What is unsigned here is so in the driver: a position that goes back is a huge step. */

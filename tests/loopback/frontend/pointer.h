@@ -12,6 +12,8 @@
 void pointer_on_position(void *data, uint64_t octets, uint64_t ns);
 /** read the driver's pointer, outside an interrupt; with the stream lock held */
 int pointer_update(struct pcm *p);
+/** the pointer moved: an xrun, the end of a drain, or somebody to wake; with the stream lock held */
+int pointer_judge(struct pcm *p);
 /** frames an application could transfer now; with the stream lock held */
 int64_t pointer_avail(const struct pcm *p);
 

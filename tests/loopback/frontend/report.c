@@ -17,6 +17,7 @@ static struct {
 	pthread_mutex_t mutex;
 	uint32_t violations;
 	uint32_t figures;
+	char mark[64];
 	char *violation[MAX_LINES];
 	char *figure[MAX_LINES];
 } report = { .mutex = PTHREAD_MUTEX_INITIALIZER };
@@ -38,19 +39,26 @@ static void replace_quotes(char *text)
 
 void report_violation(const char *where, const char *format, ...)
 {
-	char text[512], line[640];
+	char text[512], line[720];
 	va_list ap;
 
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	snprintf(line, sizeof(line), "%s: %s", where, text);
+	snprintf(line, sizeof(line), "%s%s%s: %s", report.mark, *report.mark ? ": " : "", where, text);
 	fprintf(stderr, "violation: %s\n", line);
 	replace_quotes(line);
 	pthread_mutex_lock(&report.mutex);
 	if (report.violations < MAX_LINES)
 		report.violation[report.violations] = strdup(line);
 	report.violations++;
+	pthread_mutex_unlock(&report.mutex);
+}
+
+void report_mark(const char *words)
+{
+	pthread_mutex_lock(&report.mutex);
+	snprintf(report.mark, sizeof(report.mark), "%s", words);
 	pthread_mutex_unlock(&report.mutex);
 }
 

@@ -21,6 +21,8 @@ uint64_t now_ns(void);
 /** a rule that the backend broke, or a step of the script that failed */
 void report_violation(const char *where, const char *format, ...)
 		__attribute__((format(printf, 2, 3)));
+/** what comes from now on is of this part of the script; the words begin each violation */
+void report_mark(const char *words);
 uint32_t report_violations(void);
 /** a figure under `where`; both are plain words */
 void report_figure(const char *where, const char *what, int64_t value);

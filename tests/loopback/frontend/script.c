@@ -13,6 +13,7 @@
 #include "pattern.h"
 #include "report.h"
 #include "script.h"
+#include "sequence.h"
 
 #define MAX_WORDS 32
 #define MAX_JOBS 32
@@ -29,6 +30,7 @@ struct job {
 	pthread_t thread;
 	struct guest *guest;
 	char *line;
+	const char *where;	/* of whom it is a violation */
 	int result;
 };
 
@@ -236,6 +238,8 @@ static int do_open(const struct statement *s)
 
 static int do_prepare(const struct statement *s)
 {
+	if (get_number(s, "events", 1) == 0)
+		return on_pcm(s, pcm_prepare_without_events);
 	return on_pcm(s, pcm_prepare);
 }
 
@@ -269,12 +273,22 @@ static int do_close(const struct statement *s)
 	return on_pcm(s, pcm_close);
 }
 
+/* The only format that the stream can have, if there is only one. */
+static uint32_t only_format(const struct pcm *p)
+{
+	uint64_t formats = p != NULL ? p->limits.formats : 0;
+
+	if (formats == 0 || (formats & (formats - 1)) != 0)
+		return FORMAT_S16_LE;
+	return (uint32_t)__builtin_ctzll(formats);
+}
+
 static int do_hw_params(const struct statement *s)
 {
 	struct pcm *p = find_pcm(s);
 	struct geometry g = {
 		.rate = get_number(s, "rate", 48000),
-		.format = get_format(s, FORMAT_S16_LE),
+		.format = get_format(s, only_format(p)),
 		.channels = get_number(s, "channels", 2),
 		.period = get_number(s, "period", 1024),
 		.buffer = get_number(s, "buffer", 4096),
@@ -284,16 +298,33 @@ static int do_hw_params(const struct statement *s)
 }
 
 /* As aplay: what was written and not played at an xrun is lost, and it goes on. */
-static int64_t recover(struct pcm *p, int64_t res)
+static int64_t recover(const struct statement *s, struct pcm *p, int64_t res)
 {
+	if (res == -EPIPE && get_number(s, "xruns", 1) == 0)
+		report_violation(p->channel.name, "an xrun");
 	return res == -EPIPE ? pcm_prepare(p) : res;
+}
+
+static void fill(const struct statement *s, const struct pcm *p, uint64_t start, uint32_t frames,
+		uint8_t *data)
+{
+	const struct geometry *g = &p->geometry;
+	const struct sequence sequence = {
+		.format = sequence_format(format_name(g->format)),
+		.channels = g->channels,
+	};
+
+	if (get_number(s, "sequence", 0) && sequence.format != NULL)
+		sequence_fill(&sequence, start, frames, data);
+	else if (g->format == FORMAT_S16_LE)
+		pattern_fill(data, start, frames, g->channels);
 }
 
 static int do_play(const struct statement *s)
 {
 	struct pcm *p = find_pcm(s);
 	uint64_t n = get_number(s, "start", 0), end = n + get_number(s, "frames", 0);
-	uint32_t chunk, part;
+	uint32_t chunk, part, silence = get_number(s, "silence", 0);
 	uint8_t *data;
 	int64_t res = 0;
 
@@ -303,24 +334,41 @@ static int do_play(const struct statement *s)
 	data = calloc(chunk, p->frame_sz);
 	while (n < end && res >= 0) {
 		part = end - n < chunk ? (uint32_t)(end - n) : chunk;
-		if (p->geometry.format == FORMAT_S16_LE)
-			pattern_fill(data, n, part, p->geometry.channels);
+		fill(s, p, n, part, data);
+		if (silence > 0)
+			pcm_fill_silence(p, silence);
 		res = pcm_write(p, data, part);
 		if (res > 0)
 			n += (uint64_t)res;
 		else
-			res = recover(p, res);
+			res = recover(s, p, res);
 	}
 	free(data);
 	return res < 0 ? (int)res : 0;
+}
+
+/* A % in the name of the file is the stream's. */
+static FILE *open_file(const struct statement *s, const struct pcm *p)
+{
+	const char *name = get(s, "file", "/dev/null"), *at = strchr(name, '%');
+	char path[512], stream[32];
+
+	if (at == NULL)
+		return fopen(name, "wb");
+	snprintf(stream, sizeof(stream), "%s", p->channel.name);
+	for (char *c = stream; *c != '\0'; c++)
+		if (*c == '/')
+			*c = '-';
+	snprintf(path, sizeof(path), "%.*s%s%s", (int)(at - name), name, stream, at + 1);
+	return fopen(path, "wb");
 }
 
 static int do_capture(const struct statement *s)
 {
 	struct pcm *p = find_pcm(s);
 	uint64_t left = get_number(s, "frames", 0);
-	FILE *f = fopen(get(s, "file", "/dev/null"), "wb");
-	uint32_t chunk;
+	FILE *f = p != NULL ? open_file(s, p) : NULL;
+	uint32_t chunk, part;
 	uint8_t *data;
 	int64_t res = 0;
 
@@ -329,16 +377,34 @@ static int do_capture(const struct statement *s)
 	chunk = get_number(s, "chunk", p->geometry.period);
 	data = calloc(chunk, p->frame_sz);
 	while (left > 0 && res >= 0) {
-		res = pcm_read(p, data, left < chunk ? (uint32_t)left : chunk);
+		part = left < chunk ? (uint32_t)left : chunk;
+		res = pcm_read(p, data, part);
 		if (res > 0) {
 			left -= fwrite(data, p->frame_sz, (size_t)res, f);
+			if (res < part)
+				break;		/* drained */
 		} else {
-			res = recover(p, res);
+			res = recover(s, p, res);
 		}
 	}
 	free(data);
 	fclose(f);
 	return res < 0 ? (int)res : 0;
+}
+
+static int do_moving(const struct statement *s)
+{
+	struct pcm *p = find_pcm(s);
+
+	return p != NULL ? pcm_wait_moving(p, get_number(s, "ms", 2000)) : -ENODEV;
+}
+
+static int do_move(const struct statement *s)
+{
+	struct pcm *p = find_pcm(s);
+	int32_t frames = (int32_t)strtol(get(s, "frames", "0"), NULL, 10);
+
+	return p != NULL ? pcm_move(p, frames) : -ENODEV;
 }
 
 static int do_xrun(const struct statement *s)
@@ -382,6 +448,28 @@ static int request_query(const struct statement *s, struct pcm *p)
 	put32(body + QUERY_PERIOD - REQ_BODY, get_number(s, "period-min", 0));
 	put32(body + QUERY_PERIOD + 4 - REQ_BODY, get_number(s, "period-max", UINT32_MAX));
 	return channel_request(&p->channel, OP_HW_PARAM_QUERY, body, sizeof(body), NULL);
+}
+
+/* How long one takes, and that ids of 16 bits wrap: with more than 65536 of them. */
+static int do_queries(const struct statement *s)
+{
+	struct pcm *p = find_pcm(s);
+	struct durations d = { 0 };
+	uint32_t count = get_number(s, "count", 1000);
+	uint64_t start;
+	int res = 0;
+
+	if (p == NULL)
+		return -ENODEV;
+	for (uint32_t i = 0; i < count && res == 0; i++) {
+		start = now_ns();
+		res = request_query(s, p);
+		durations_add(&d, now_ns() - start);
+	}
+	report_figure(p->channel.name, "queries", d.count);
+	report_figure(p->channel.name, "query-median-us", durations_median(&d));
+	durations_clear(&d);
+	return res;
 }
 
 static int send_request(const struct statement *s, struct pcm *p, uint32_t op)
@@ -530,6 +618,12 @@ static int do_say(const struct statement *s)
 	return 0;
 }
 
+static int do_mark(const struct statement *s)
+{
+	report_mark(s->rest);
+	return 0;
+}
+
 /* With cards connected the rings are mapped: so this is for when none is. */
 static int do_balance(const struct statement *s)
 {
@@ -586,6 +680,22 @@ static int do_expect(const struct statement *s)
 	return res < 0 ? res : -EPROTO;
 }
 
+/* "0/@p": the streams of a card that play, "0/@c": that capture, "0/@": all. */
+static char is_wildcard(const struct statement *s)
+{
+	const char *rest = s->n > 1 ? strchr(s->word[1], '/') : NULL;
+
+	if (rest == NULL)
+		return '\0';
+	if (strcmp(rest, "/@") == 0)
+		return '@';
+	if (strcmp(rest, "/@p") == 0 || strcmp(rest, "/@c") == 0)
+		return rest[2];
+	return '\0';
+}
+
+static int do_in_turn(const struct statement *s);
+
 static const struct {
 	const char *name;
 	int (*run)(const struct statement *s);
@@ -616,7 +726,10 @@ static const struct {
 	{ "close", do_close },
 	{ "play", do_play },
 	{ "capture", do_capture },
+	{ "moving", do_moving },
+	{ "move", do_move },
 	{ "xrun", do_xrun },
+	{ "queries", do_queries },
 	{ "request", do_request },
 	{ "cells", do_cells },
 	{ "expect-cells", do_expect_cells },
@@ -627,19 +740,27 @@ static const struct {
 	{ "map-delay", do_map_delay },
 	{ "say", do_say },
 	{ "balance", do_balance },
+	{ "mark", do_mark },
 	{ "wait", do_wait },
 	{ "expect", do_expect },
+	{ "in-turn", do_in_turn },
 };
+
+static int run_on_all(const struct statement *s, char which, bool in_turn);
 
 static int run_words(const struct statement *s)
 {
+	char which = is_wildcard(s);
+
+	if (which != '\0')
+		return run_on_all(s, which, false);
 	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++)
 		if (strcmp(statements[i].name, s->word[0]) == 0)
 			return statements[i].run(s);
 	return -ENOSYS;
 }
 
-static int run_line(struct guest *g, const char *line)
+static int run_statement(struct guest *g, const char *line)
 {
 	struct statement s = { .guest = g };
 	char *words = strdup(line), *rest = words, *word;
@@ -657,12 +778,27 @@ static int run_line(struct guest *g, const char *line)
 	return res;
 }
 
-static int run_judged(struct guest *g, const char *line)
+/* STATEMENT then STATEMENT, as long as all goes well. */
+static int run_line(struct guest *g, const char *line)
+{
+	const char *then = strstr(line, " then ");
+	char *first;
+	int res;
+
+	if (then == NULL)
+		return run_statement(g, line);
+	first = strndup(line, (size_t)(then - line));
+	res = run_statement(g, first);
+	free(first);
+	return res < 0 ? res : run_line(g, then + strlen(" then "));
+}
+
+static int run_judged(struct guest *g, const char *line, const char *where)
 {
 	int res = run_line(g, line);
 
 	if (res < 0)
-		report_violation("script", "%s: %s", line, strerror(-res));
+		report_violation(where, "%s: %s", line, strerror(-res));
 	return res;
 }
 
@@ -670,8 +806,61 @@ static void *run_job(void *data)
 {
 	struct job *j = data;
 
-	j->result = run_judged(j->guest, j->line);
+	j->result = run_judged(j->guest, j->line, j->where);
 	return NULL;
+}
+
+static void end_job(struct job *j)
+{
+	pthread_join(j->thread, NULL);
+	free(j->line);
+}
+
+/* On each of them the same line with its own name in it, all at once or
+ * one after the other. */
+static int run_on_all(const struct statement *s, char which, bool in_turn)
+{
+	struct card *c = find_card(s);
+	struct job on[MAX_STREAMS];
+	char line[512];
+	int n = 0;
+
+	if (c == NULL)
+		return -EINVAL;
+	for (uint32_t i = 0; i < c->n_streams; i++) {
+		struct pcm *p = &c->streams[i].substream;
+
+		if (which != '@' && p->playback != (which == 'p'))
+			continue;
+		snprintf(line, sizeof(line), "%s %s%s", s->word[0], p->channel.name,
+				s->rest + strlen(s->word[1]));
+		on[n].guest = s->guest;
+		on[n].line = strdup(line);
+		on[n].where = p->channel.name;
+		if (pthread_create(&on[n].thread, NULL, run_job, &on[n]) != 0)
+			return -EAGAIN;
+		if (in_turn)
+			end_job(&on[n]);
+		else
+			n++;
+	}
+	while (n > 0)
+		end_job(&on[--n]);
+	return 0;
+}
+
+static int do_in_turn(const struct statement *s)
+{
+	struct statement all = *s;
+	char which;
+
+	all.n--;
+	memmove(all.word, all.word + 1, (size_t)all.n * sizeof(all.word[0]));
+	if (all.n < 2 || (which = is_wildcard(&all)) == '\0')
+		return -EINVAL;
+	all.rest += strlen(all.word[0]);
+	all.rest += strspn(all.rest, " \t");
+	return run_on_all(&all, which, true);
 }
 
 static int run_in_background(struct guest *g, char *line)
@@ -683,6 +872,7 @@ static int run_in_background(struct guest *g, char *line)
 	j->guest = g;
 	j->line = strdup(line);
 	j->line[strlen(line) - 1] = '\0';
+	j->where = "script";
 	n_jobs++;
 	return -pthread_create(&j->thread, NULL, run_job, j);
 }
@@ -700,7 +890,7 @@ int script_run(struct guest *g, char *text)
 		if (line[strlen(line) - 1] == '&')
 			res = run_in_background(g, line);
 		else
-			res = run_judged(g, line);
+			res = run_judged(g, line, "script");
 	}
 	return res;
 }

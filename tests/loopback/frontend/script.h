@@ -10,10 +10,16 @@
  *       the guest's driver
  *   kexec D             another kernel takes over, in the midst of all: XenBus is reset, then
  *                       its driver comes up
- *   open S | prepare S | start S | drop S | drain S | suspend S | hw_free S | close S
+ *   open S | prepare S [events=0] | start S | drop S | drain S | suspend S | hw_free S | close S
  *   hw_params S rate= format= channels= period= buffer=      (frames)
- *   play S frames= [start=] [chunk=]       the pattern; an xrun is recovered as aplay does
- *   capture S frames= file= [chunk=]
+ *   play S frames= [start=] [chunk=] [sequence=1] [silence=] [xruns=0]
+ *       the pattern, or the numbered sequence in the stream's format; an xrun is recovered as
+ *       aplay does. With silence= so many frames of it are filled in ahead, before each chunk.
+ *       With xruns=0 an xrun is a violation
+ *   capture S frames= file= [chunk=] [xruns=0]     a % in the name becomes D-P-S
+ *   moving S [ms=]                        wait until it runs and its position moves
+ *   move S frames=                         rewind (negative) or forward
+ *   queries S count=                       HW_PARAM_QUERY so often, and how long it takes
  *   xrun S ms=                             wait for one
  *   request S op= [offset= length= type= rate= format= channels= buffer= period= gref=]
  *           [status=]                      any request, values in octets
@@ -26,6 +32,13 @@
  *   sleep ms= | sh COMMAND | map-delay ms= | say WORDS | balance
  *   expect NAME STATEMENT                  the statement fails with this errno
  *   STATEMENT &  and  wait                 as in a shell
+ *   STATEMENT then STATEMENT               the second if the first does not fail
+ *   in-turn STATEMENT                      one stream after the other, not all at once
+ *   mark WORDS                             begin each violation from now on
+ *
+ *   Instead of a stream S, D/@p D/@c and D/@ are all streams of card D that play, that
+ *   capture, or both: the statement runs on all of them at once, and it is no failure of the
+ *   script if it fails on one, only a violation of that stream's.
  */
 #ifndef MODEL_FRONTEND_SCRIPT_H
 #define MODEL_FRONTEND_SCRIPT_H

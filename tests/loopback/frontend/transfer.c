@@ -9,6 +9,7 @@
 
 #include "pcm.h"
 #include "pointer.h"
+#include "timed.h"
 
 #define TRANSFER_TIMEOUT_MS 10000u
 
@@ -24,6 +25,15 @@ static int sleep_on(struct pcm *p, uint64_t ms)
 		until.tv_sec++;
 	}
 	return -pthread_cond_timedwait(&p->wake, &p->lock, &until);
+}
+
+/* Until something may have changed; a stream without events has to look by itself. */
+static int sleep_a_while(struct pcm *p, uint64_t ms)
+{
+	if (!p->timed)
+		return sleep_on(p, ms);
+	timed_sleep(p);
+	return 0;
 }
 
 static int check_state(const struct pcm *p)
@@ -56,7 +66,7 @@ static int64_t wait_avail(struct pcm *p, uint32_t wanted)
 	while ((avail = pointer_avail(p)) < p->wake_at) {
 		if (p->state == PCM_DRAINING)
 			return avail;
-		if (sleep_on(p, TRANSFER_TIMEOUT_MS) == -ETIMEDOUT) {
+		if (sleep_a_while(p, TRANSFER_TIMEOUT_MS) == -ETIMEDOUT) {
 			report_violation(p->channel.name, "no wake-up in %u ms", TRANSFER_TIMEOUT_MS);
 			return -EIO;
 		}
@@ -66,9 +76,14 @@ static int64_t wait_avail(struct pcm *p, uint32_t wanted)
 	return avail;
 }
 
+static uint32_t ring_offset(const struct pcm *p)
+{
+	return (uint32_t)((p->appl_ptr + p->ring_base) % p->geometry.buffer);
+}
+
 static int transfer_part(struct pcm *p, uint8_t *data, uint32_t frames)
 {
-	uint32_t offset = (uint32_t)(p->appl_ptr % p->geometry.buffer) * p->frame_sz;
+	uint32_t offset = ring_offset(p) * p->frame_sz;
 	uint32_t octets = frames * p->frame_sz;
 	int res;
 
@@ -100,7 +115,7 @@ static int start_if_due(struct pcm *p, uint32_t wanted)
 
 static uint32_t next_part(struct pcm *p, uint32_t left, int64_t avail)
 {
-	uint32_t to_end = p->geometry.buffer - (uint32_t)(p->appl_ptr % p->geometry.buffer);
+	uint32_t to_end = p->geometry.buffer - ring_offset(p);
 	uint32_t part = left < (uint64_t)avail ? left : (uint32_t)avail;
 
 	return part < to_end ? part : to_end;
@@ -116,10 +131,14 @@ static int64_t transfer(struct pcm *p, uint8_t *data, uint32_t frames)
 		return res;
 	if (!p->playback && (res = start_if_due(p, frames)) < 0)
 		return res;
-	if (p->state == PCM_RUNNING)
+	if (p->state == PCM_RUNNING && !p->timed)
 		pointer_update(p);
 	while (done < frames) {
 		avail = pointer_avail(p);
+		if (avail <= 0 && !p->playback && p->state == PCM_DRAINING) {
+			p->state = PCM_SETUP;
+			return done;
+		}
 		if (avail <= 0 && (avail = wait_avail(p, frames - (uint32_t)done)) <= 0)
 			return done > 0 ? done : avail;
 		part = next_part(p, frames - (uint32_t)done, avail);
@@ -180,7 +199,7 @@ static int wait_drained(struct pcm *p)
 
 	p->wake_at = p->geometry.period;
 	while (p->state == PCM_DRAINING)
-		if (sleep_on(p, ms > 100 ? ms : 100) == -ETIMEDOUT) {
+		if (sleep_a_while(p, ms > 100 ? ms : 100) == -ETIMEDOUT) {
 			report_violation(p->channel.name, "drain made no progress in %llu ms",
 					(unsigned long long)(ms > 100 ? ms : 100));
 			pcm_stop_locked(p, PCM_SETUP);
@@ -195,7 +214,10 @@ int pcm_drain(struct pcm *p)
 
 	pthread_mutex_lock(&p->lock);
 	if (!p->playback) {
-		pcm_stop_locked(p, PCM_SETUP);
+		if (p->state == PCM_RUNNING && pointer_avail(p) > 0)
+			pcm_stop_locked(p, PCM_DRAINING);
+		else
+			pcm_stop_locked(p, PCM_SETUP);
 		res = 0;
 	} else {
 		res = begin_drain(p);
@@ -212,8 +234,89 @@ int pcm_wait_xrun(struct pcm *p, uint32_t ms)
 
 	pthread_mutex_lock(&p->lock);
 	while (p->state == PCM_RUNNING && res == 0)
-		res = sleep_on(p, ms);
+		res = sleep_a_while(p, ms);
 	res = p->state == PCM_XRUN ? 0 : -ETIMEDOUT;
 	pthread_mutex_unlock(&p->lock);
 	return res;
+}
+
+/* Only what the graph has not come to yet, or what it has not written over yet, can be had again. */
+static int rewind_by(struct pcm *p, int64_t frames)
+{
+	int64_t room = p->playback ? p->appl_ptr - p->hw_ptr :
+			p->geometry.buffer - (p->hw_ptr - p->appl_ptr);
+
+	if (frames > room)
+		return -EPIPE;
+	p->appl_ptr -= frames;
+	return 0;
+}
+
+static int forward_by(struct pcm *p, int64_t frames)
+{
+	int res = check_state(p);
+
+	while (res == 0 && pointer_avail(p) < frames) {
+		p->wake_at = (uint32_t)frames;
+		if (sleep_a_while(p, TRANSFER_TIMEOUT_MS) == -ETIMEDOUT)
+			return -ETIMEDOUT;
+		res = check_state(p);
+	}
+	if (res == 0)
+		p->appl_ptr += frames;
+	return res;
+}
+
+int pcm_move(struct pcm *p, int32_t frames)
+{
+	int res;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->state == PCM_RUNNING && !p->timed)
+		pointer_update(p);
+	res = frames < 0 ? rewind_by(p, -(int64_t)frames) : forward_by(p, frames);
+	pthread_mutex_unlock(&p->lock);
+	return res;
+}
+
+/* Octets of zero whatever the format, as in Linux. */
+int pcm_fill_silence(struct pcm *p, uint32_t frames)
+{
+	uint32_t offset, part;
+	int res = 0;
+
+	pthread_mutex_lock(&p->lock);
+	part = next_part(p, frames, pointer_avail(p));
+	offset = ring_offset(p) * p->frame_sz;
+	pthread_mutex_unlock(&p->lock);
+	if (part > 0) {
+		memset(p->buffer.address + offset, 0, (size_t)part * p->frame_sz);
+		res = channel_transfer(&p->channel, OP_WRITE, offset, part * p->frame_sz);
+	}
+	return res;
+}
+
+static bool is_moving(const struct pcm *p)
+{
+	if (p->state != PCM_RUNNING)
+		return false;
+	if (p->timed)
+		return timed_has_moved(p);
+	return __atomic_load_n(&p->driver_hw_ptr, __ATOMIC_SEQ_CST) != 0;
+}
+
+int pcm_wait_moving(struct pcm *p, uint32_t ms)
+{
+	const struct timespec step = { .tv_nsec = 2000000l };
+	uint64_t end = now_ns() + ms * 1000000ull;
+	bool moving;
+
+	do {
+		pthread_mutex_lock(&p->lock);
+		moving = is_moving(p);
+		pthread_mutex_unlock(&p->lock);
+		if (!moving)
+			nanosleep(&step, NULL);
+	} while (!moving && now_ns() < end);
+	return moving ? 0 : -ETIMEDOUT;
 }

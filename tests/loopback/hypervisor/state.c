@@ -205,20 +205,32 @@ static bool map_is_live(const struct hv_map *m)
 	return m->pid != 0 && hv_process_is_alive(m->pid);
 }
 
+/* A record that was given back, or a new one; those of the dead only when there is no other, for
+ * it is a system call each to find out. */
+static struct hv_map *find_free_map(struct hv_global *g)
+{
+	for (uint32_t i = 0; i < g->maps_used; i++)
+		if (g->maps[i].pid == 0)
+			return &g->maps[i];
+	if (g->maps_used < HV_MAPS)
+		return &g->maps[g->maps_used++];
+	for (uint32_t i = 0; i < HV_MAPS; i++)
+		if (!map_is_live(&g->maps[i]))
+			return &g->maps[i];
+	return NULL;
+}
+
 int hv_map_add(uint32_t domid, uint32_t gref)
 {
 	struct hv_global *g = self.global;
+	struct hv_map *map = find_free_map(g);
 
-	for (uint32_t i = 0; i < HV_MAPS; i++) {
-		if (i < g->maps_used && map_is_live(&g->maps[i]))
-			continue;
-		g->maps[i] = (struct hv_map){ .pid = getpid(), .domid = domid, .gref = gref };
-		if (i >= g->maps_used)
-			g->maps_used = i + 1;
-		return (int)i;
+	if (map == NULL) {
+		errno = ENOSPC;
+		return -1;
 	}
-	errno = ENOSPC;
-	return -1;
+	*map = (struct hv_map){ .pid = getpid(), .domid = domid, .gref = gref };
+	return (int)(map - g->maps);
 }
 
 void hv_map_del(int record)
