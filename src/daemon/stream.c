@@ -18,8 +18,8 @@
 
 /* A node that was just linked gets its ports one by one, and their buffers a moment
  * before what is in them is heard. The first frame is played when all of them have
- * been there for a cycle and this long, or when some have waited long; what is
- * captured before is silence. */
+ * been there for a cycle and this long, or when some have waited long. What is
+ * captured before they are there is silence. */
 #define SETTLE_LINKED		MSEC(20)
 #define SETTLE_MAX		MSEC(100)
 #define SETTLE_CYCLES		2u	/* it takes so many at most, if they are long */
@@ -242,11 +242,12 @@ static int impl_acquire(void *object, uint32_t frames, uint64_t cycle_nsec,
 		struct xen_snd_span spans[XEN_SND_MAX_SPANS])
 {
 	struct stream *s = object;
-	bool settled = is_settled(s, cycle_nsec);
+	bool ready = is_settled(s, cycle_nsec) ||
+		(s->capture && atomic_load_explicit(&s->linked, memory_order_relaxed));
 
 	atomic_store_explicit(&s->cycle_nsec, cycle_nsec, memory_order_relaxed);
 	frames = SPA_MIN(frames, s->iface.geometry.buffer_frames);
-	if ((!settled && !s->capture) || !gate_try(s))
+	if ((!ready && !s->capture) || !gate_try(s))
 		return -EAGAIN;
 	if (!is_running(s)) {
 		gate_give(s);
@@ -254,7 +255,7 @@ static int impl_acquire(void *object, uint32_t frames, uint64_t cycle_nsec,
 	}
 	if (!s->capture)
 		return playback_spans(s, frames, spans);
-	if (settled)
+	if (ready)
 		return ring_spans(s, s->position.taken, frames, spans);
 	capture_silence(s, frames);
 	end_cycle(s);

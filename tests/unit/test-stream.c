@@ -1282,6 +1282,11 @@ TEST(capture_hears_silence_until_all_ports_are_linked)
 	for (i = 0; i < 3000; i++)
 		check_eq(t.ring[i], 0);
 	check_eq(t.ring[3000], 0x5a5a5a5a);
+	atomic_store(&t.stream->linked, true);
+	check_eq(acquire(1000, spans), 1);
+	release(1000);
+	check_eq(position(), 4000);
+	check_eq(t.ring[3000], 0x5a5a5a5a);
 	close_stream();
 }
 
