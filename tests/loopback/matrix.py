@@ -168,9 +168,7 @@ class Script:
                         "connect 1"]
 
     def to_bank(self, words):
-        """Tell it and wait for its answer."""
-        return (f"sh echo {words} >{self.bank.commands}; read a <{self.bank.answers}; "
-                f"test \"$a\" = ok || echo \"bank: {words}: $a\"")
+        return self.bank.tell(words).rstrip("\n")
 
     def refuse(self, behaviour):
         """What can't be carried is refused before the same is done with what can."""

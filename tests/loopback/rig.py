@@ -174,13 +174,14 @@ class Rig:
     """One loopback machine. Use it as a context manager."""
 
     def __init__(self, build, keep=None, rate=48000, quantum=None, wireplumber=False,
-                 module_args="", backend=None, in_pipewire=False):
+                 module_args="", rules="", backend=None, in_pipewire=False):
         self.build = os.path.realpath(build)
         self.keep = keep
         self.rate = rate
         self.quantum = quantum
         self.wireplumber = wireplumber
         self.module_args = module_args
+        self.rules = rules
         self.backend_command = backend
         self.in_pipewire = in_pipewire
         self.processes = []
@@ -334,7 +335,8 @@ class Rig:
     def start_backend(self):
         if self.in_pipewire or self.backend_command is None:
             return
-        self.write("conf/xen-snd.conf", DAEMON_CONF % self.stream_args())
+        self.write("conf/xen-snd.conf", DAEMON_CONF % self.stream_args() +
+                   f"xen-snd.rules = [ {self.rules} ]\n")
         self.backend = self.spawn("backend", self.backend_command)
 
     def kill_backend(self):

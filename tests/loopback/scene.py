@@ -99,6 +99,35 @@ class Feeder(Client):
         return f"sh kill -USR1 {self.process.child.pid}\n"
 
 
+class Bank(Client):
+    """Many nodes, recorded and fed by one client of the graph, that does what a script says."""
+
+    def __init__(self, machine_):
+        self.machine = machine_
+        self.commands = os.path.join(machine_.dir, "bank.commands")
+        self.answers = os.path.join(machine_.dir, "bank.answers")
+        os.mkfifo(self.commands)
+        os.mkfifo(self.answers)
+
+    def start(self, slots, channels=1, seconds=6):
+        self.process = self.machine.spawn("bank", [
+            self.machine.tool("graph-bank"), "--commands", self.commands, "--answers",
+            self.answers, "--channels", str(channels), "--seconds", str(seconds)] + slots)
+        self.machine.watched.append(self.process)
+
+    def tell(self, words):
+        """For a script: tell it, and wait for its answer."""
+        return (f"sh echo {words} >{self.commands}; read a <{self.answers}; "
+                f"test \"$a\" = ok || echo \"bank: {words}: $a\"\n")
+
+
+def check_sequence(tap, machine_, raw, spans, what, format_="s16_le", channels=1):
+    """What came out of the graph is the numbered sequence."""
+    out = subprocess.run([machine_.tool("sequence"), "--channels", str(channels), "--graph", spans,
+                          f"{format_}:{raw}"], check=False, capture_output=True, text=True)
+    tap.ok(out.returncode == 0, what, out.stdout + out.stderr)
+
+
 def check_pattern(tap, machine_, raw, expect, what, channels=2, start=0, gaps=0):
     command = [machine_.tool("pattern"), "check", "--channels", str(channels), "--start",
                str(start), "--gaps", str(gaps)]
