@@ -21,6 +21,9 @@
  * driver that is being unloaded waits for InitWait instead. */
 #define CLOSING_NSEC	(500 * SPA_NSEC_PER_MSEC)
 
+/* xenstored did not answer */
+#define LOST_NSEC	SPA_NSEC_PER_SEC
+
 /* after a failure to connect: doubled each time */
 #define BACKOFF_MIN	(1 * SPA_NSEC_PER_SEC)
 #define BACKOFF_STEPS	6u
@@ -34,25 +37,28 @@ struct states {
 	bool online;
 };
 
-static enum xenbus_state read_state(const struct card *card, const char *directory)
+static int read_state(const struct card *card, const char *directory, enum xenbus_state *state)
 {
-	uint32_t state;
+	uint32_t number = XENBUS_UNKNOWN;
+	int res = store_read_number(card->xenbus->xs, &number, "%s/state", directory);
 
-	if (store_read_number(card->xenbus->xs, &state, "%s/state", directory) < 0)
-		return XENBUS_UNKNOWN;
-	return state;
+	*state = number;
+	return store_is_lost(res) ? res : 0;
 }
 
-static struct states read_states(const struct card *card)
+/* What xenstored does not say for it is gone says nothing of the card: an error. */
+static int read_states(const struct card *card, struct states *st)
 {
 	uint32_t online = 1;
+	int res;
 
-	store_read_number(card->xenbus->xs, &online, "%s/online", card->backend);
-	return (struct states) {
-		.backend = read_state(card, card->backend),
-		.frontend = read_state(card, card->frontend),
-		.online = online != 0,
-	};
+	*st = (struct states) { .backend = XENBUS_UNKNOWN };
+	res = store_read_number(card->xenbus->xs, &online, "%s/online", card->backend);
+	st->online = online != 0;
+	if (store_is_lost(res) || (res = read_state(card, card->backend, &st->backend)) < 0 ||
+	    (res = read_state(card, card->frontend, &st->frontend)) < 0)
+		return res;
+	return 0;
 }
 
 static void write_state(struct card *card, enum xenbus_state state)
@@ -98,6 +104,10 @@ static void failed(struct card *card, const char *why)
 
 static void drop_lines(struct card *card)
 {
+	uint32_t i;
+
+	for (i = 0; i < card->connection.n_lines; i++)
+		state_drop(card->xenbus->env->state, card->connection.lines[i].record);
 	free(card->connection.lines);
 	card->connection.lines = NULL;
 	card->connection.n_lines = 0;
@@ -106,27 +116,47 @@ static void drop_lines(struct card *card)
 	card->guest = NULL;
 }
 
+static void on_connected(struct card *card)
+{
+	card->connected = true;
+	card->failures = 0;
+	pw_log_info(CARD_FORMAT": connected%s, %u streams", CARD_ARGS(card),
+			card->connection.step == CONNECTION_RESUME ? " again" : "",
+			card->connection.n_lines);
+	if (card->connection.step == CONNECTION_RESUME)
+		card->written = XENBUS_CONNECTED;
+	else
+		write_state(card, XENBUS_CONNECTED);
+}
+
+static void on_not_connected(struct card *card)
+{
+	char why[STORE_VALUE_SIZE];
+
+	drop_lines(card);
+	if (card->connection.step == CONNECTION_RESUME) {
+		pw_log_warn(CARD_FORMAT": can't go on with its streams: %s; the guest connects anew",
+				CARD_ARGS(card), strerror(-card->connection.res));
+		return;
+	}
+	snprintf(why, sizeof(why), "can't map the rings of %s: %s", card->frontend,
+			strerror(-card->connection.res));
+	failed(card, why);
+}
+
 static void on_reply(struct letter *letter)
 {
 	struct card *card = SPA_CONTAINER_OF(letter, struct card, connection.reply);
-	char why[STORE_VALUE_SIZE];
 
 	card->busy = false;
-	card->connected = card->connection.connect && card->connection.res >= 0;
-	if (card->connected) {
-		card->failures = 0;
-		pw_log_info(CARD_FORMAT": connected, %u streams", CARD_ARGS(card),
-				card->connection.n_lines);
-		write_state(card, XENBUS_CONNECTED);
-	} else {
+	card->connected = false;
+	if (card->connection.step == CONNECTION_DISCONNECT) {
 		drop_lines(card);
-		if (card->connection.connect) {
-			snprintf(why, sizeof(why), "can't map the rings of %s: %s",
-					card->frontend, strerror(-card->connection.res));
-			failed(card, why);
-		} else {
-			pw_log_info(CARD_FORMAT": disconnected", CARD_ARGS(card));
-		}
+		pw_log_info(CARD_FORMAT": disconnected", CARD_ARGS(card));
+	} else if (card->connection.res >= 0) {
+		on_connected(card);
+	} else {
+		on_not_connected(card);
 	}
 	card_look(card);
 }
@@ -134,33 +164,109 @@ static void on_reply(struct letter *letter)
 static void disconnect(struct card *card)
 {
 	card->busy = true;
-	guest_connect(&card->connection, false);
+	guest_connect(&card->connection, CONNECTION_DISCONNECT);
+}
+
+static struct state_key make_key(const struct line_config *config)
+{
+	const struct stream_identity *id = &config->identity;
+	struct state_key key;
+
+	memset(&key, 0, sizeof(key));
+	snprintf(key.uuid, sizeof(key.uuid), "%s", id->uuid);
+	key.domid = id->domid;
+	key.device = id->device;
+	key.pcm = id->pcm;
+	key.stream = id->stream;
+	key.dialect = config->dialect - wire_dialects;
+	key.capture = config->capture;
+	key.ring_ref = config->ring_ref;
+	key.event_channel = config->event_channel;
+	key.evt_ring_ref = config->evt_ring_ref;
+	key.evt_event_channel = config->evt_event_channel;
+	return key;
+}
+
+/* Every line must have left one: -ENOENT. */
+static int find_records(struct card *card)
+{
+	uint32_t i;
+
+	for (i = 0; i < card->connection.n_lines; i++) {
+		struct line *line = &card->connection.lines[i];
+		const struct state_key key = make_key(&line->config);
+
+		if ((line->record = state_find(card->xenbus->env->state, &key)) == NULL)
+			return -ENOENT;
+	}
+	return 0;
+}
+
+/* one that there is no room for makes the guest connect anew after a restart */
+static void add_records(struct card *card)
+{
+	uint32_t i;
+
+	for (i = 0; i < card->connection.n_lines; i++) {
+		struct line *line = &card->connection.lines[i];
+		const struct state_key key = make_key(&line->config);
+
+		line->record = state_add(card->xenbus->env->state, &key);
+	}
+}
+
+/* Read the lines, and hand them to the guest thread. On error nothing has happened. */
+static int take_lines(struct card *card, enum connection_step step, char *why, size_t size)
+{
+	struct xenbus *xenbus = card->xenbus;
+	struct connection *c = &card->connection;
+	int res;
+
+	res = card_config_read(xenbus->xs, card, xenbus->env->max_buffer, &c->lines, why, size);
+	if (res < 0)
+		return res;
+	c->n_lines = res;
+	if (step == CONNECTION_CONNECT) {
+		add_records(card);
+	} else if ((res = find_records(card)) < 0) {
+		snprintf(why, size, "nothing is known of its streams");
+		goto error;
+	}
+	if ((card->guest = xenbus_get_guest(xenbus, card->domid)) == NULL) {
+		res = -errno;
+		snprintf(why, size, "can't start a thread for domain %u: %m", card->domid);
+		goto error;
+	}
+	c->guest = card->guest;
+	c->reply_to = &xenbus->worker.mailbox;
+	c->reply.read = on_reply;
+	card->busy = true;
+	guest_connect(c, step);
+	return 0;
+
+error:
+	drop_lines(card);
+	return res;
 }
 
 static void connect(struct card *card)
 {
-	struct xenbus *xenbus = card->xenbus;
 	char why[STORE_VALUE_SIZE];
-	int res;
 
-	res = card_config_read(xenbus->xs, card, xenbus->env->max_buffer,
-			&card->connection.lines, why, sizeof(why));
-	if (res < 0) {
+	if (take_lines(card, CONNECTION_CONNECT, why, sizeof(why)) < 0)
 		failed(card, why);
-		return;
-	}
-	card->connection.n_lines = res;
-	if ((card->guest = xenbus_get_guest(xenbus, card->domid)) == NULL) {
-		snprintf(why, sizeof(why), "can't start a thread for domain %u: %m", card->domid);
-		drop_lines(card);
-		failed(card, why);
-		return;
-	}
-	card->connection.guest = card->guest;
-	card->connection.reply_to = &xenbus->worker.mailbox;
-	card->connection.reply.read = on_reply;
-	card->busy = true;
-	guest_connect(&card->connection, true);
+}
+
+/* Both sides were connected when a backend before us ended. False: it can't be gone
+ * on with. */
+static bool resume(struct card *card)
+{
+	char why[STORE_VALUE_SIZE];
+
+	if (take_lines(card, CONNECTION_RESUME, why, sizeof(why)) >= 0)
+		return true;
+	pw_log_warn(CARD_FORMAT": %s; the guest connects anew", CARD_ARGS(card), why);
+	return false;
 }
 
 /* The state machine: one look at both sides, at most one step. */
@@ -195,16 +301,22 @@ static void close_with_frontend(struct card *card, const struct states *st)
 	if (st->backend == XENBUS_INIT_WAIT)
 		return;
 	if (st->backend != XENBUS_CLOSING) {
-		card->not_before = now + CLOSING_NSEC;
+		card->closing_until = now + CLOSING_NSEC;
 		look_again_in(card, CLOSING_NSEC);
 		write_state(card, XENBUS_CLOSING);
 		return;
 	}
-	restart(card, st);
+	if (now < card->closing_until)
+		look_again_in(card, card->closing_until - now);
+	else
+		restart(card, st);
 }
 
 static void step(struct card *card, const struct states *st)
 {
+	bool resumable = card->resumable;
+
+	card->resumable = false;
 	if (is_removed(card, st)) {
 		if (st->backend != XENBUS_CLOSED)
 			write_state(card, XENBUS_CLOSED);
@@ -214,6 +326,9 @@ static void step(struct card *card, const struct states *st)
 		restart(card, st);
 		return;
 	}
+	if (resumable && st->backend == XENBUS_CONNECTED && st->frontend == XENBUS_CONNECTED &&
+	    resume(card))
+		return;
 	switch (st->frontend) {
 	case XENBUS_INITIALISED:
 		if (st->backend == XENBUS_INIT_WAIT)
@@ -235,6 +350,14 @@ static void step(struct card *card, const struct states *st)
 	}
 }
 
+/* A xenstored that was started anew may get its content back: no reason to end what
+ * goes well. Looked at again when the time for it is over. */
+static bool may_come_back(const struct card *card, const struct states *st)
+{
+	return card->connected && card->xenbus->settling &&
+		(st->backend == XENBUS_UNKNOWN || st->frontend == XENBUS_UNKNOWN);
+}
+
 void card_look(struct card *card)
 {
 	struct states st;
@@ -242,7 +365,12 @@ void card_look(struct card *card)
 
 	if (card->busy)
 		return;
-	st = read_states(card);
+	if (read_states(card, &st) < 0) {
+		look_again_in(card, LOST_NSEC);
+		return;
+	}
+	if (may_come_back(card, &st))
+		return;
 	alive = st.backend == XENBUS_CONNECTED && !is_removed(card, &st) &&
 		(st.frontend == XENBUS_INITIALISED || st.frontend == XENBUS_CONNECTED);
 	pw_log_debug(CARD_FORMAT": backend %u frontend %u%s%s", CARD_ARGS(card), st.backend,
@@ -291,6 +419,13 @@ static int watch_frontend(struct card *card,
 	return func(card->xenbus->xs, path, card->token) ? 0 : -errno;
 }
 
+void card_watch(struct card *card)
+{
+	if (watch_frontend(card, xs_watch) < 0)
+		pw_log_error(CARD_FORMAT": can't watch %s/state: %m", CARD_ARGS(card),
+				card->frontend);
+}
+
 struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device)
 {
 	struct card *card;
@@ -301,6 +436,7 @@ struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device)
 	card->xenbus = xenbus;
 	card->domid = domid;
 	card->device = device;
+	card->resumable = true;
 	snprintf(card->backend, sizeof(card->backend), "%.200s/%u/%u", xenbus->root, domid, device);
 	snprintf(card->token, sizeof(card->token), "%u/%u", domid, device);
 
@@ -329,7 +465,8 @@ void card_free(struct card *card)
 {
 	pw_log_info(CARD_FORMAT": gone", CARD_ARGS(card));
 	spa_list_remove(&card->link);
-	watch_frontend(card, xs_unwatch);
+	if (card->xenbus->xs)
+		watch_frontend(card, xs_unwatch);
 	pw_loop_destroy_source(card->xenbus->worker.loop, card->timer);
 	mailbox_cancel(&card->xenbus->worker.mailbox, &card->connection.reply);
 	drop_lines(card);

@@ -34,6 +34,7 @@ struct card {
 
 	struct guest *guest;
 	struct connection connection;
+	bool resumable;			/* a backend before us may have connected it */
 	bool connected;			/* the guest thread has the lines */
 	bool busy;			/* its reply is awaited */
 	bool domain_gone;
@@ -41,6 +42,7 @@ struct card {
 	enum xenbus_state written;	/* what we wrote last */
 	uint32_t failures;		/* to connect, in a row */
 	uint64_t not_before;		/* CLOCK_MONOTONIC ns: no new attempt until then */
+	uint64_t closing_until;		/* so long Closing stays for the frontend to see */
 	struct spa_source *timer;	/* looks again */
 };
 
@@ -50,6 +52,9 @@ struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device);
 /* Look at both sides' states and do what they call for. May free the card, when
  * its directory has gone. */
 void card_look(struct card *card);
+
+/* xenstored was started anew, and knows no watch. */
+void card_watch(struct card *card);
 
 /* Lets go of everything; no threads run any more. */
 void card_free(struct card *card);

@@ -7,7 +7,9 @@
  * was mistyped would never match, and a guest would play where it must not. */
 
 #include <errno.h>
+#include <linux/limits.h>
 #include <regex.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +49,19 @@ static int set_max_buffer(struct config *config, const char *value, size_t len)
 	return 0;
 }
 
+static int set_state_file(struct config *config, const char *value, size_t len)
+{
+	char path[PATH_MAX];
+
+	if (spa_json_is_container(value, len) ||
+	    spa_json_parse_stringn(value, len, path, sizeof(path)) <= 0 ||
+	    (path[0] != '/' && path[0] != '\0'))
+		return -EINVAL;
+	free(config->state_file);
+	config->state_file = strdup(path);
+	return config->state_file ? 0 : -errno;
+}
+
 static const struct option {
 	const char *key;
 	const char *wanted;
@@ -54,6 +69,7 @@ static const struct option {
 } options[] = {
 	{ "stream.props", "an object of node properties", set_stream_props },
 	{ "stream.max-buffer", "a number of octets, 4096 to 67108864", set_max_buffer },
+	{ "state.file", "an absolute path, or \"\" for none", set_state_file },
 };
 
 static int find_location(void *data, const char *location, const char *section,
@@ -290,10 +306,13 @@ static int check_rules(void *data, const char *file, const char *section,
 	int n, res;
 
 	spa_json_init(&it[0], str, len);
-	if (spa_json_enter_array(&it[0], &it[1]) <= 0) {
-		pw_log_error("%s: "CONFIG_RULES": must be an array of rules", file);
+	/* the whole of it: PipeWire does not mind one that is never closed */
+	n = next_value(&it[0], &value);
+	if (n <= 0 || value + n > str + len || value[0] != '[' || value[n - 1] != ']') {
+		pw_log_error("%s: "CONFIG_RULES": must be an array of rules, from [ to ]", file);
 		return -EINVAL;
 	}
+	spa_json_init(&it[1], value + 1, n - 2);
 	while ((n = next_value(&it[1], &value)) > 0) {
 		if (!spa_json_is_object(value, n)) {
 			pw_log_error("%s: "CONFIG_RULES": %.*s: a rule is an object", file,
@@ -375,6 +394,19 @@ void config_apply(struct config *config, struct pw_properties *props)
 	pw_properties_free(matched);
 }
 
+/* where systemd has made us a directory, or where it would have */
+static char *default_state_file(void)
+{
+	const char *directory = getenv("RUNTIME_DIRECTORY");
+	char *path;
+
+	if (directory == NULL || directory[0] != '/')
+		directory = "/run/pipewire-xen-snd";
+	if (asprintf(&path, "%.*s/state", (int)strcspn(directory, ":"), directory) < 0)
+		return NULL;
+	return path;
+}
+
 int config_init(struct config *config, struct pw_context *context, const char *args)
 {
 	int res;
@@ -382,6 +414,10 @@ int config_init(struct config *config, struct pw_context *context, const char *a
 	*config = (struct config) { .context = context, .max_buffer = DEFAULT_MAX_BUFFER };
 	if ((config->stream_props = pw_properties_new(NULL, NULL)) == NULL)
 		return -errno;
+	if ((config->state_file = default_state_file()) == NULL) {
+		res = -errno;
+		goto error;
+	}
 	if ((res = read_args(config, args)) < 0 || (res = check_files(config)) < 0)
 		goto error;
 	res = pw_context_conf_section_for_each(context, CONFIG_RULES, check_rules, NULL);
@@ -397,4 +433,6 @@ void config_clear(struct config *config)
 {
 	pw_properties_free(config->stream_props);
 	config->stream_props = NULL;
+	free(config->state_file);
+	config->state_file = NULL;
 }

@@ -16,6 +16,7 @@ struct config {
 	struct pw_context *context;
 	struct pw_properties *stream_props;	/* for every stream's node */
 	uint32_t max_buffer;			/* octets a stream may map */
+	char *state_file;			/* "": none */
 };
 
 /* Read and check everything. -EINVAL: a key that does not exist or a value that

@@ -27,6 +27,16 @@ void event_page_init(struct event_page *events, const struct wire_dialect *diale
 	*events = (struct event_page) { .dialect = dialect, .page = page };
 }
 
+void event_page_resume(struct event_page *events, const struct wire_dialect *dialect, void *page,
+		uint32_t produced, uint32_t base)
+{
+	event_page_init(events, dialect, page);
+	events->produced = produced;
+	events->base = base;
+	if (page)
+		event_page_show(events);
+}
+
 void event_page_open(struct event_page *events)
 {
 	events->base = events->produced;
@@ -55,7 +65,7 @@ static void write_slot(struct event_page *events, uint32_t index, uint16_t id,
 	page_write(events->page, slot_at(events, index), packet, events->dialect->packet_size);
 }
 
-bool event_page_post(struct event_page *events, uint64_t position)
+bool event_page_write(struct event_page *events, uint64_t position)
 {
 	uint32_t at = events->produced;
 
@@ -64,8 +74,12 @@ bool event_page_post(struct event_page *events, uint64_t position)
 	write_slot(events, at, (uint16_t)at, WIRE_EVENT_CUR_POS, position);
 	write_slot(events, at + 1, (uint16_t)(at + 1 - events->base), WIRE_EVENT_CUR_POS, position);
 	events->produced += SLOTS_PER_POSITION;
-	page_store(events->page, AT_IN_PROD, events->produced);
 	return true;
+}
+
+void event_page_show(struct event_page *events)
+{
+	page_store(events->page, AT_IN_PROD, events->produced);
 }
 
 void event_page_close(struct event_page *events)

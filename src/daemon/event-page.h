@@ -28,13 +28,21 @@ struct event_page {
 /* Take over a page that the frontend has just made, if the dialect has one. */
 void event_page_init(struct event_page *events, const struct wire_dialect *dialect, void *page);
 
+/* Take over a page that a backend before us has used: we have written `produced`
+ * slots, whatever the page says, and shown all of them or all but the last post. */
+void event_page_resume(struct event_page *events, const struct wire_dialect *dialect, void *page,
+		uint32_t produced, uint32_t base);
+
 /* The frontend opened its stream: newer kernels count from here. */
 void event_page_open(struct event_page *events);
 
-/* Post a position in octets since OPEN. True: written, the caller notifies.
- * False: no room; no id is used up, and since positions are absolute the next
- * one says all that this one would have. */
-bool event_page_post(struct event_page *events, uint64_t position);
+/* Write a position in octets since OPEN. True: written, the caller shows it and
+ * notifies. False: no room; no id is used up, and since positions are absolute
+ * the next one says all that this one would have. */
+bool event_page_write(struct event_page *events, uint64_t position);
+
+/* Let the frontend see what was written. */
+void event_page_show(struct event_page *events);
 
 /* The frontend closed its stream: make what it has not read yet meaningless,
  * since older kernels divide by a geometry that is gone. */

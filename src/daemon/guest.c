@@ -85,17 +85,20 @@ static void disconnect_lines(struct connection *c, uint32_t n_lines)
 		line_disconnect(&c->lines[--n_lines]);
 }
 
-static int connect_lines(struct connection *c)
+static int connect_lines(struct connection *c, int (*connect)(struct line *, struct guest *))
 {
 	uint32_t i;
 	int res;
 
 	for (i = 0; i < c->n_lines; i++) {
-		if ((res = line_connect(&c->lines[i], c->guest)) < 0) {
+		if ((res = connect(&c->lines[i], c->guest)) < 0) {
 			disconnect_lines(c, i);
 			return res;
 		}
 	}
+	spa_list_append(&c->guest->connections, &c->link);
+	/* streams may run already */
+	guest_wake(c->guest);
 	return 0;
 }
 
@@ -103,21 +106,25 @@ static void on_letter(struct letter *letter)
 {
 	struct connection *c = SPA_CONTAINER_OF(letter, struct connection, letter);
 
-	if (c->connect) {
-		c->res = connect_lines(c);
-		if (c->res >= 0)
-			spa_list_append(&c->guest->connections, &c->link);
-	} else {
+	switch (c->step) {
+	case CONNECTION_CONNECT:
+		c->res = connect_lines(c, line_connect);
+		break;
+	case CONNECTION_RESUME:
+		c->res = connect_lines(c, line_resume);
+		break;
+	case CONNECTION_DISCONNECT:
 		spa_list_remove(&c->link);
 		disconnect_lines(c, c->n_lines);
 		c->res = 0;
+		break;
 	}
 	mailbox_post(c->reply_to, &c->reply);
 }
 
-void guest_connect(struct connection *c, bool connect)
+void guest_connect(struct connection *c, enum connection_step step)
 {
-	c->connect = connect;
+	c->step = step;
 	c->letter.read = on_letter;
 	mailbox_post(&c->guest->worker.mailbox, &c->letter);
 }
@@ -194,12 +201,14 @@ error_grants:
 void guest_stop(struct guest *guest)
 {
 	struct connection *c;
+	uint32_t i;
 
 	worker_stop(&guest->worker);
 	guest->stopped = true;
 	spa_list_consume(c, &guest->connections, link) {
 		spa_list_remove(&c->link);
-		disconnect_lines(c, c->n_lines);
+		for (i = 0; i < c->n_lines; i++)
+			line_leave(&c->lines[i]);
 	}
 }
 

@@ -16,6 +16,7 @@ struct guest_env {
 	struct stream_watcher *watcher;
 	const atomic_uint_least64_t *min_period;	/* ns that the graph can serve, any time */
 	uint32_t max_buffer;			/* octets a stream may map */
+	struct state *state;			/* xenbus thread; NULL: nothing is kept */
 };
 
 struct guest {
@@ -35,6 +36,12 @@ struct guest {
 	uint64_t timer_nsec;		/* interval it is armed with, 0 = not */
 };
 
+enum connection_step {
+	CONNECTION_CONNECT,
+	CONNECTION_RESUME,	/* what a backend before us has connected */
+	CONNECTION_DISCONNECT,
+};
+
 /* A card's lines, connected or to be. */
 struct connection {
 	struct spa_list link;		/* guest thread */
@@ -43,7 +50,7 @@ struct connection {
 	uint32_t n_lines;
 
 	struct letter letter;		/* to the guest thread */
-	bool connect;			/* set before posting: connect, or disconnect */
+	enum connection_step step;	/* set before posting: what to do */
 	int res;			/* set by the guest thread before it answers */
 	struct mailbox *reply_to;
 	struct letter reply;		/* to `reply_to`, when done */
@@ -52,16 +59,16 @@ struct connection {
 /* Xenbus thread. NULL with errno. */
 struct guest *guest_new(const struct guest_env *env, uint32_t domid);
 
-/* No other thread runs: end the guest's, and disconnect what is connected still. */
+/* No other thread runs: end the guest's, and leave what is connected still. */
 void guest_stop(struct guest *guest);
 
 /* Xenbus thread, or after guest_stop(): all its connections are gone. */
 void guest_free(struct guest *guest);
 
-/* Xenbus thread: connect or disconnect; `reply` is posted when it is done. One
- * at a time. From connecting to the reply after disconnecting the lines belong
+/* Xenbus thread: take the step; `reply` is posted when it is done. One at a time.
+ * From connecting to the reply after disconnecting the lines belong
  * to the guest thread. */
-void guest_connect(struct connection *connection, bool connect);
+void guest_connect(struct connection *connection, enum connection_step step);
 
 /* Guest thread: a stream of one of its lines was started. */
 void guest_wake(struct guest *guest);

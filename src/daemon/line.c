@@ -60,7 +60,6 @@ static int connect_events(struct line *line)
 			return res;
 		}
 	}
-	event_page_init(&line->events.page, line->config.dialect, line->event_map.data);
 	return 0;
 }
 
@@ -80,7 +79,7 @@ static void on_more(struct letter *letter)
 	line_serve(SPA_CONTAINER_OF(letter, struct line, more));
 }
 
-int line_connect(struct line *line, struct guest *guest)
+static int connect(struct line *line, struct guest *guest)
 {
 	int res;
 
@@ -93,7 +92,6 @@ int line_connect(struct line *line, struct guest *guest)
 		goto error_ring;
 	if ((res = bind_requests(line)) < 0)
 		goto error_events;
-	ring_init(&line->ring, line->config.dialect, line->ring_map.data);
 	return 0;
 
 error_events:
@@ -109,28 +107,62 @@ error:
 	return res;
 }
 
-static void close_stream(struct line *line)
+int line_connect(struct line *line, struct guest *guest)
 {
-	if (line->stream == NULL)
-		return;
-	stream_close(line->stream);
+	int res;
+
+	if ((res = connect(line, guest)) < 0)
+		return res;
+	ring_init(&line->ring, line->config.dialect, line->ring_map.data);
+	event_page_init(&line->events.page, line->config.dialect, line->event_map.data);
+	return 0;
+}
+
+static void drop_stream(struct line *line)
+{
 	stream_unref(line->stream);
 	line->stream = NULL;
 	grants_unmap(&line->guest->grants, &line->buffer_map);
 }
 
-void line_disconnect(struct line *line)
+static void close_stream(struct line *line)
+{
+	if (line->stream == NULL)
+		return;
+	stream_close(line->stream);
+	drop_stream(line);
+	state_set_opened(line->record, NULL);
+}
+
+static void disconnect(struct line *line)
 {
 	struct guest *guest = line->guest;
 
-	if (guest == NULL)
-		return;
-	close_stream(line);
 	mailbox_cancel(&guest->worker.mailbox, &line->more);
 	xenevtchn_unbind(guest->evtchn, line->port);
 	disconnect_events(line);
 	grants_unmap(&guest->grants, &line->ring_map);
 	line->guest = NULL;
+}
+
+void line_disconnect(struct line *line)
+{
+	if (line->guest == NULL)
+		return;
+	close_stream(line);
+	disconnect(line);
+}
+
+void line_leave(struct line *line)
+{
+	if (line->guest == NULL)
+		return;
+	if (line->stream) {
+		stream_leave(line->stream);
+		drop_stream(line);
+	}
+	disconnect(line);
+	line->record = NULL;
 }
 
 /* Without one, playback starts with the data and capture with OPEN. */
@@ -150,22 +182,30 @@ static bool in_ring(const struct line *line, const struct wire_request *req)
 
 /* The requests. Each returns 0 or the negative errno of its answer. */
 
-static int open_stream(struct line *line, const struct wire_open *open)
+static struct xen_snd_geometry make_geometry(const struct wire_open *open)
 {
-	const struct line_config *config = &line->config;
-	struct guest *guest = line->guest;
 	struct xen_snd_geometry geometry = {
 		.format = sample_graph_format(open->format),
 		.guest_format = sample_guest_format(open->format),
 		.rate = open->rate,
 		.channels = open->channels,
 	};
-	int res;
 
 	geometry.frame_size = wire_format_info(open->format)->size * open->channels;
 	geometry.buffer_frames = open->buffer_size / geometry.frame_size;
 	geometry.period_frames = open->period_size / geometry.frame_size;
 	sample_default_position(geometry.channels, geometry.position);
+	return geometry;
+}
+
+/* Map the buffer, and make the stream by stream_open() or stream_resume(). */
+static int make_stream(struct line *line, const struct wire_open *open,
+		struct stream *(*make)(const struct stream_config *config))
+{
+	const struct line_config *config = &line->config;
+	const struct xen_snd_geometry geometry = make_geometry(open);
+	struct guest *guest = line->guest;
+	int res;
 
 	/* GET_VOLUME writes into a playback ring, too */
 	if ((res = grants_map_buffer(&guest->grants, open->directory, open->buffer_size,
@@ -174,8 +214,11 @@ static int open_stream(struct line *line, const struct wire_open *open)
 				LINE_ARGS(line), open->buffer_size, open->directory, strerror(-res));
 		return res;
 	}
-	line->stream = stream_open(&config->identity, &geometry, config->capture,
-			line->buffer_map.data, &line->events, guest->env->watcher);
+	line->stream = make(&(struct stream_config) {
+		.identity = &config->identity, .geometry = &geometry, .capture = config->capture,
+		.data = line->buffer_map.data, .events = &line->events,
+		.watcher = guest->env->watcher, .record = line->record,
+	});
 	if (line->stream == NULL) {
 		res = -errno;
 		grants_unmap(&guest->grants, &line->buffer_map);
@@ -186,9 +229,21 @@ static int open_stream(struct line *line, const struct wire_open *open)
 			LINE_ARGS(line), config->capture ? "capture" : "playback",
 			wire_format_info(open->format)->name, geometry.rate, geometry.channels,
 			geometry.buffer_frames, geometry.period_frames);
-	if (config->capture && !has_trigger(line)) {
+	return 0;
+}
+
+static int open_stream(struct line *line, const struct wire_open *open)
+{
+	struct state_opened opened;
+	int res;
+
+	if ((res = make_stream(line, open, stream_open)) < 0)
+		return res;
+	opened = (struct state_opened) { .open = *open, .base = line->events.page.base };
+	state_set_opened(line->record, &opened);
+	if (line->config.capture && !has_trigger(line)) {
 		stream_trigger(line->stream, WIRE_TRIGGER_START);
-		guest_wake(guest);
+		guest_wake(line->guest);
 	}
 	return 0;
 }
@@ -357,7 +412,11 @@ static void serve(struct line *line, const uint8_t packet[WIRE_PACKET_SIZE])
 
 	wire_put_response(line->config.dialect, answer, &req, res,
 			req.op == WIRE_OP_HW_PARAM_QUERY && res >= 0 ? &hw : NULL);
+	/* killed before it is on record, the request is served again; after it, the
+	 * answer is shown by who resumes */
 	ring_answer(&line->ring, answer);
+	state_set_answered(line->record, line->ring.answered);
+	ring_show(&line->ring);
 	xenevtchn_notify(line->guest->evtchn, line->port);
 }
 
@@ -399,4 +458,49 @@ void line_serve(struct line *line)
 		mailbox_post(&line->guest->worker.mailbox, &line->more);
 	else
 		xenevtchn_unmask(line->guest->evtchn, line->port);
+}
+
+/* Resuming. */
+
+/* Goes on with a stream that was open. Where the guest asks to open or close it now,
+ * it may have freed its pages already, having waited too long. */
+static int resume_stream(struct line *line, const struct state_opened *opened)
+{
+	struct state_moment moment = state_get_moment(line->record);
+	const char *why;
+	int res;
+
+	res = limits_check(&line->config.limits, &opened->open, &why);
+	if (res >= 0 && !ring_has(&line->ring, WIRE_OP_OPEN, WIRE_OP_CLOSE))
+		res = make_stream(line, &opened->open, stream_resume);
+	if (line->stream == NULL) {
+		event_page_close(&line->events.page);
+		state_set_opened(line->record, NULL);
+	}
+	/* between two hw_params() a guest has no pages, and asks for nothing but OPEN */
+	return moment.run == STREAM_PREPARED ? 0 : res;
+}
+
+int line_resume(struct line *line, struct guest *guest)
+{
+	const struct state_opened *opened = state_get_opened(line->record);
+	struct state_moment moment = state_get_moment(line->record);
+	int res;
+
+	if ((res = connect(line, guest)) < 0)
+		return res;
+	ring_resume(&line->ring, line->config.dialect, line->ring_map.data,
+			atomic_load(&line->record->answered));
+	event_page_resume(&line->events.page, line->config.dialect, line->event_map.data,
+			moment.produced, opened ? opened->base : 0);
+	if (opened && (res = resume_stream(line, opened)) < 0) {
+		line_disconnect(line);
+		return res;
+	}
+	/* what was shown only now, and what the guest has asked meanwhile */
+	if (line->events.handle)
+		xenevtchn_notify(line->events.handle, line->events.port);
+	xenevtchn_notify(guest->evtchn, line->port);
+	mailbox_post(&guest->worker.mailbox, &line->more);
+	return 0;
 }

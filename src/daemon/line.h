@@ -35,6 +35,7 @@ struct line {
 	struct ring ring;
 	struct stream_events events;	/* handle and port of its own */
 	evtchn_port_t port;		/* of the requests, on the guest's handle */
+	struct state_record *record;	/* set by the xenbus thread before; NULL: nothing is kept */
 	struct letter more;		/* to the guest thread itself: go on in the next turn */
 
 	struct mapping buffer_map;	/* while a stream is open */
@@ -45,8 +46,15 @@ struct line {
 /* Map and bind what the frontend offers. Undoes everything on error. */
 int line_connect(struct line *line, struct guest *guest);
 
+/* The same where a backend before us was connected and the frontend is still: go on
+ * with what the record says, which there must be, and wake the guest. */
+int line_resume(struct line *line, struct guest *guest);
+
 /* Close the stream, unmap and unbind. */
 void line_disconnect(struct line *line);
+
+/* Unmap and unbind for a backend that resumes the line: the guest does not notice. */
+void line_leave(struct line *line);
 
 /* Its port was signalled and is masked now: answer what is in the ring, a ring
  * full a turn, and unmask the port when all is done. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <xentoollog.h>
 
@@ -22,7 +23,8 @@
 PW_LOG_TOPIC(xen_snd_log_topic, "mod.xen-snd");
 
 #define MODULE_USAGE	"( stream.props=<node properties> ) "			\
-			"( stream.max-buffer=<octets> )"
+			"( stream.max-buffer=<octets> ) "			\
+			"( state.file=<path> )"
 
 static const struct spa_dict_item module_props[] = {
 	{ PW_KEY_MODULE_AUTHOR, "the pipewire-xen-snd authors" },
@@ -39,6 +41,7 @@ struct impl {
 	struct graph graph;
 	struct nodes nodes;
 	struct guest_env env;
+	struct state *state;
 	struct xenbus *xenbus;
 	xentoollog_logger_stdiostream *logger;
 };
@@ -54,6 +57,29 @@ static const struct graph_events graph_events = {
 	.core_changed = on_core_changed,
 };
 
+/* Without one we work as well, until we are restarted. Not so beside another. */
+static int open_state(struct impl *impl)
+{
+	const char *file = impl->config.state_file;
+	int res;
+
+	if (file[0] == '\0' || (impl->state = state_open(file)) != NULL)
+		return 0;
+	res = -errno;
+	if (res == -EBUSY) {
+		pw_log_error("%s is in use: another pipewire-xen-snd, or PipeWire with "
+				"libpipewire-module-xen-snd, serves the guests; stop it first", file);
+		return res;
+	}
+	if (res == -EPERM)
+		pw_log_warn("%s is not a file of this user alone (remove it): guests will "
+				"have to connect anew after a restart", file);
+	else
+		pw_log_warn("can't open %s: %s (state.file names another place): guests will "
+				"have to connect anew after a restart", file, strerror(-res));
+	return 0;
+}
+
 static int start(struct impl *impl, struct pw_context *context, const char *args)
 {
 	char why[256];
@@ -66,9 +92,11 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 		res = -ENODEV;
 		goto error_probe;
 	}
+	if ((res = open_state(impl)) < 0)
+		goto error_probe;
 	if ((res = nodes_init(&impl->nodes, &impl->config, &impl->graph,
 			pw_context_get_main_loop(context))) < 0)
-		goto error_probe;
+		goto error_state;
 	if ((res = graph_init(&impl->graph, context, &graph_events, impl)) < 0)
 		goto error_graph;
 
@@ -77,6 +105,7 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 		.watcher = &impl->nodes.watcher,
 		.min_period = &impl->graph.min_period,
 		.max_buffer = impl->config.max_buffer,
+		.state = impl->state,
 	};
 	if ((impl->xenbus = xenbus_new(&impl->env)) == NULL) {
 		res = -errno;
@@ -88,9 +117,12 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 error_xenbus:
 	nodes_clear(&impl->nodes);
 	graph_clear(&impl->graph);
-	goto error_probe;
+	goto error_state;
 error_graph:
 	nodes_clear(&impl->nodes);
+error_state:
+	state_close(impl->state);
+	impl->state = NULL;
 error_probe:
 	config_clear(&impl->config);
 	return res;
@@ -102,6 +134,7 @@ static void stop(struct impl *impl)
 		return;
 	xenbus_free(impl->xenbus);
 	impl->xenbus = NULL;
+	state_close(impl->state);
 	nodes_clear(&impl->nodes);
 	graph_clear(&impl->graph);
 	config_clear(&impl->config);

@@ -37,6 +37,9 @@ struct node {
 	struct spa_hook impl_listener;
 	struct pw_proxy *proxy;		/* if it is exported */
 	struct spa_hook proxy_listener;
+	bool bound;			/* the server has told all of the exported node */
+	bool closing;			/* the stream is closed, but the node is not bound yet */
+	struct letter letter;		/* to the main loop itself: it is bound now */
 	struct spa_list ports;
 	uint32_t idle;			/* ticks since it ran */
 	char name[STREAM_NAME_SIZE + 64];	/* node.name, for the log */
@@ -322,8 +325,18 @@ static void on_proxy_removed(void *data)
 	pw_proxy_destroy(node->proxy);
 }
 
+static void on_proxy_bound(void *data, uint32_t global_id)
+{
+	struct node *node = data;
+
+	node->bound = true;
+	if (node->closing)
+		mailbox_post(&node->nodes->mailbox, &node->letter);
+}
+
 static const struct pw_proxy_events proxy_events = {
 	PW_VERSION_PROXY_EVENTS,
+	.bound = on_proxy_bound,
 	.destroy = on_proxy_destroy,
 	.removed = on_proxy_removed,
 };
@@ -381,6 +394,7 @@ static void export_node(struct node *node)
 
 	if (graph->in_server)
 		return;
+	node->bound = false;
 	node->proxy = pw_core_export(graph->core, PW_TYPE_INTERFACE_Node, NULL, node->impl, 0);
 	if (node->proxy)
 		pw_proxy_add_listener(node->proxy, &node->proxy_listener, &proxy_events, node);
@@ -429,13 +443,38 @@ static void node_renew(struct node *node)
 	node_make(node);
 }
 
+/* a tick a second while there is a node, none without */
+static void update_timer(struct nodes *nodes)
+{
+	clock_fire_every(nodes->loop, nodes->timer, spa_list_is_empty(&nodes->list) ? 0 : TICK_NSEC);
+}
+
 static void node_free(struct node *node)
 {
+	mailbox_cancel(&node->nodes->mailbox, &node->letter);
 	node_remove(node);
 	spa_list_remove(&node->link);
 	node->stream->node = NULL;
 	stream_unref(node->stream);
 	free(node);
+}
+
+static void on_bound(struct letter *letter)
+{
+	struct node *node = SPA_CONTAINER_OF(letter, struct node, letter);
+	struct nodes *nodes = node->nodes;
+
+	node_free(node);
+	update_timer(nodes);
+}
+
+/* Descriptors that the server sends for a node which is no more would be lost: a
+ * guest that opens and closes quickly could use up all there are. */
+static void node_close(struct node *node)
+{
+	node->closing = node->proxy != NULL && !node->bound;
+	if (!node->closing)
+		node_free(node);
 }
 
 static struct node *node_new(struct nodes *nodes, struct stream *stream)
@@ -446,6 +485,7 @@ static struct node *node_new(struct nodes *nodes, struct stream *stream)
 		return NULL;
 	node->nodes = nodes;
 	node->stream = stream_ref(stream);
+	node->letter.read = on_bound;
 	make_name(node);
 	spa_list_init(&node->ports);
 	spa_list_append(&nodes->list, &node->link);
@@ -482,16 +522,16 @@ static void node_tick(struct node *node)
 static void on_tick(void *data, uint64_t expirations)
 {
 	struct nodes *nodes = data;
-	struct node *node;
+	struct node *node, *next;
 
-	spa_list_for_each(node, &nodes->list, link)
-		node_tick(node);
-}
-
-/* a tick a second while there is a node, none without */
-static void update_timer(struct nodes *nodes)
-{
-	clock_fire_every(nodes->loop, nodes->timer, spa_list_is_empty(&nodes->list) ? 0 : TICK_NSEC);
+	spa_list_for_each_safe(node, next, &nodes->list, link) {
+		if (node->closing)
+			node_close(node);
+		else
+			node_tick(node);
+	}
+	if (spa_list_is_empty(&nodes->list))
+		update_timer(nodes);
 }
 
 /* A stream was opened, started, stopped or closed: do what its state calls for. */
@@ -503,7 +543,7 @@ static void on_letter(struct letter *letter)
 	uint32_t state = atomic_load(&stream->state);
 
 	if (state == STREAM_CLOSED && node)
-		node_free(node);
+		node_close(node);
 	else if (state != STREAM_CLOSED && node == NULL)
 		node = node_new(nodes, stream);
 	if (state == STREAM_RUNNING && node)
@@ -526,14 +566,16 @@ static void on_stream_changed(struct stream_watcher *watcher, struct stream *str
 
 void nodes_core_changed(struct nodes *nodes, bool connected)
 {
-	struct node *node;
+	struct node *node, *next;
 
 	nodes->connected = connected;
-	spa_list_for_each(node, &nodes->list, link) {
-		if (connected)
-			node_renew(node);
-		else
+	spa_list_for_each_safe(node, next, &nodes->list, link) {
+		if (!connected)
 			node_remove(node);
+		if (node->closing)
+			node_close(node);
+		else if (connected)
+			node_renew(node);
 	}
 }
 

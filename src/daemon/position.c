@@ -46,11 +46,18 @@ void position_told(struct position *pos)
 	pos->pending = pending;
 }
 
+uint32_t position_until_wake(const struct position *pos)
+{
+	uint64_t pending = pos->pending + (position_now(pos) - pos->posted);
+
+	if (pos->period == 0)
+		return 0;
+	return pending > pos->period ? 1 : pos->period - pending + 1;
+}
+
 void position_align(struct position *pos)
 {
-	uint64_t now = position_now(pos);
-
-	pos->taken = (now + pos->buffer - 1) / pos->buffer * pos->buffer;
+	pos->taken = position_of_ring(position_now(pos), pos->buffer);
 	pos->slip = 0;
 	/* Not onto the boundary of a period: after the next start the first frame
 	 * would wake the guest, and Linux takes a wake-up so early in the buffer for
@@ -65,12 +72,17 @@ void position_seek(struct position *pos, uint32_t offset)
 	pos->slip = 0;
 }
 
+uint64_t position_of_ring(uint64_t position, uint32_t buffer)
+{
+	return (position + buffer - 1) / buffer * buffer;
+}
+
 uint64_t position_fill(uint64_t filled, uint64_t taken, uint32_t buffer,
 		uint32_t offset, uint32_t length)
 {
 	uint64_t start, end;
 
-	if (filled % buffer == offset) {
+	if (filled % buffer == offset && filled + length <= taken + buffer) {
 		start = filled;
 	} else {
 		start = taken + (offset + buffer - taken % buffer) % buffer;
@@ -79,5 +91,8 @@ uint64_t position_fill(uint64_t filled, uint64_t taken, uint32_t buffer,
 			start -= buffer;
 	}
 	end = start + length;
+	/* a ring that is full is so also when the guest says it twice */
+	if (end > taken + buffer)
+		end = taken + buffer;
 	return end > filled ? end : filled;
 }

@@ -50,6 +50,10 @@ uint64_t position_now(const struct position *pos);
 /* The guest was told position_now(). */
 void position_told(struct position *pos);
 
+/* How many frames more it takes until an event wakes the guest's application. 0: no
+ * number does, it wants no events. */
+uint32_t position_until_wake(const struct position *pos);
+
 /* The guest stopped: go on to the next whole buffer. After a restart without
  * OPEN Linux counts from zero again but keeps this as its origin, and the two
  * agree only on a multiple of the buffer. */
@@ -57,6 +61,9 @@ void position_align(struct position *pos);
 
 /* Go on to where `offset` frames into the ring is next. */
 void position_seek(struct position *pos, uint32_t offset);
+
+/* The next position >= `position` at which the ring begins. */
+uint64_t position_of_ring(uint64_t position, uint32_t buffer);
 
 /* Where valid data ends after the guest wrote `length` frames at `offset` frames
  * into its ring, when it ended at `filled` before and the graph is at `taken`:

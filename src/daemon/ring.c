@@ -27,6 +27,30 @@ void ring_init(struct ring *ring, const struct wire_dialect *dialect, void *page
 	*ring = (struct ring) { .dialect = dialect, .page = page };
 }
 
+void ring_resume(struct ring *ring, const struct wire_dialect *dialect, void *page,
+		uint32_t answered)
+{
+	ring_init(ring, dialect, page);
+	ring->consumed = ring->answered = answered;
+	ring_show(ring);
+}
+
+bool ring_has(const struct ring *ring, enum wire_op op, enum wire_op other)
+{
+	uint32_t waiting = page_load(ring->page, AT_REQ_PROD) - ring->consumed, i;
+	uint8_t packet[WIRE_PACKET_SIZE];
+	struct wire_request req;
+
+	for (i = 0; i < waiting && i < ring->dialect->ring_slots; i++) {
+		page_read(packet, ring->page, slot_at(ring, ring->consumed + i),
+				ring->dialect->packet_size);
+		wire_get_request(ring->dialect, packet, &req);
+		if (req.op == op || req.op == other)
+			return true;
+	}
+	return false;
+}
+
 int ring_take(struct ring *ring, uint8_t packet[WIRE_PACKET_SIZE])
 {
 	uint32_t waiting = page_load(ring->page, AT_REQ_PROD) - ring->consumed;
@@ -42,9 +66,13 @@ int ring_take(struct ring *ring, uint8_t packet[WIRE_PACKET_SIZE])
 
 void ring_answer(struct ring *ring, const uint8_t packet[WIRE_PACKET_SIZE])
 {
-	page_write(ring->page, slot_at(ring, ring->published), packet, ring->dialect->packet_size);
-	ring->published++;
-	page_store(ring->page, AT_RSP_PROD, ring->published);
+	page_write(ring->page, slot_at(ring, ring->answered), packet, ring->dialect->packet_size);
+	ring->answered++;
+}
+
+void ring_show(struct ring *ring)
+{
+	page_store(ring->page, AT_RSP_PROD, ring->answered);
 }
 
 bool ring_rearm(struct ring *ring)

@@ -3,8 +3,6 @@
 
 /* sndif's sample formats and channel counts in PipeWire's terms, see sample.h. */
 
-#include <string.h>
-
 #include <spa/param/audio/raw.h>
 
 #include "sample.h"
@@ -70,51 +68,6 @@ uint32_t sample_graph_format(uint32_t format)
 		return SPA_AUDIO_FORMAT_F64;
 	default:
 		return sample_guest_format(format);
-	}
-}
-
-/* one sample, repeated; all sizes divide `size` */
-static void repeat(void *to, size_t size, const uint8_t *sample, size_t octets)
-{
-	uint8_t *at = to;
-
-	for (; size >= octets; size -= octets, at += octets)
-		memcpy(at, sample, octets);
-}
-
-void sample_silence(uint32_t guest_format, void *to, size_t size)
-{
-	switch (guest_format) {
-	case SPA_AUDIO_FORMAT_U8:
-		memset(to, 0x80, size);
-		break;
-	case SPA_AUDIO_FORMAT_ULAW:
-		memset(to, 0xff, size);
-		break;
-	case SPA_AUDIO_FORMAT_ALAW:
-		memset(to, 0xd5, size);
-		break;
-	case SPA_AUDIO_FORMAT_U16_LE:
-		repeat(to, size, (const uint8_t[]) { 0, 0x80 }, 2);
-		break;
-	case SPA_AUDIO_FORMAT_U16_BE:
-		repeat(to, size, (const uint8_t[]) { 0x80, 0 }, 2);
-		break;
-	case SPA_AUDIO_FORMAT_U24_32_LE:
-		repeat(to, size, (const uint8_t[]) { 0, 0, 0x80, 0 }, 4);
-		break;
-	case SPA_AUDIO_FORMAT_U24_32_BE:
-		repeat(to, size, (const uint8_t[]) { 0, 0x80, 0, 0 }, 4);
-		break;
-	case SPA_AUDIO_FORMAT_U32_LE:
-		repeat(to, size, (const uint8_t[]) { 0, 0, 0, 0x80 }, 4);
-		break;
-	case SPA_AUDIO_FORMAT_U32_BE:
-		repeat(to, size, (const uint8_t[]) { 0x80, 0, 0, 0 }, 4);
-		break;
-	default:
-		memset(to, 0, size);
-		break;
 	}
 }
 

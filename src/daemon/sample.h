@@ -6,7 +6,6 @@
 #ifndef XEN_SND_SAMPLE_H
 #define XEN_SND_SAMPLE_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 /* The formats that PipeWire's converter takes, as HW_PARAM_QUERY's mask. */
@@ -20,10 +19,6 @@ uint32_t sample_guest_format(uint32_t format);
 /* What the node makes of it for the converter, which knows no unsigned samples
  * but those of 8 bits, and spoils doubles that are not in this machine's order. */
 uint32_t sample_graph_format(uint32_t format);
-
-/* Fill `size` octets with the silence of a format as it lies in the guest's ring (enum
- * spa_audio_format). */
-void sample_silence(uint32_t guest_format, void *to, size_t size);
 
 /* The usual order of `channels` channels (at most SPA_AUDIO_MAX_CHANNELS). */
 void sample_default_position(uint32_t channels, uint32_t *position);

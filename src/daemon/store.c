@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "store.h"
 
@@ -20,6 +23,8 @@ int read_value(struct xs_handle *xs, char *value, size_t size, bool cut,
 	char *data;
 	int res = 0;
 
+	if (xs == NULL)
+		return -ENOTCONN;
 	if (vsnprintf(path, sizeof(path), format, args) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 	if ((data = xs_read(xs, XBT_NULL, path, &len)) == NULL)
@@ -110,10 +115,10 @@ int store_read_number(struct xs_handle *xs, uint32_t *number, const char *path, 
 	if (res < 0)
 		return res;
 	if (value[0] == '\0' || strspn(value, "0123456789") != strlen(value))
-		return -EINVAL;
+		return -EBADMSG;
 	n = strtoull(value, NULL, 10);
 	if (n > UINT32_MAX)
-		return -EINVAL;
+		return -EBADMSG;
 	*number = n;
 	return 0;
 }
@@ -125,6 +130,8 @@ static int try_write(struct xs_handle *xs, const char *guard, const char *value,
 	int res = 0;
 	void *old;
 
+	if (xs == NULL)
+		return -ENOTCONN;
 	if ((t = xs_transaction_start(xs)) == XBT_NULL)
 		return -errno;
 	if ((old = xs_read(xs, t, guard, NULL)) == NULL)
@@ -152,6 +159,52 @@ int store_write_if(struct xs_handle *xs, const char *guard, const char *value,
 	/* somebody else's transaction came between */
 	while ((res = try_write(xs, guard, value, path)) == -EAGAIN);
 	return res;
+}
+
+bool store_is_lost(int res)
+{
+	switch (res) {
+	case -ENOENT:
+	case -EACCES:
+	case -E2BIG:
+	case -ENAMETOOLONG:
+	case -EBADMSG:
+		return false;
+	default:
+		return res < 0;
+	}
+}
+
+/* where libxenstore looks for it */
+static int socket_path(struct sockaddr_un *address)
+{
+	const char *path = getenv("XENSTORED_PATH"), *directory = getenv("XENSTORED_RUNDIR");
+	size_t size = sizeof(address->sun_path);
+	int len;
+
+	if (path)
+		len = snprintf(address->sun_path, size, "%s", path);
+	else
+		len = snprintf(address->sun_path, size, "%s/socket",
+				directory ? directory : "/run/xenstored");
+	return len < (int)size ? 0 : -ENAMETOOLONG;
+}
+
+int store_open_lifeline(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, res;
+
+	if ((res = socket_path(&address)) < 0)
+		return res;
+	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		res = -errno;
+		close(fd);
+		return res;
+	}
+	return fd;
 }
 
 bool store_has_entry(char **listing, unsigned int n, uint32_t index)

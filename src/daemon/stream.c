@@ -11,24 +11,25 @@
 
 #include <spa/utils/defs.h>
 
-#include "sample.h"
+#include "frames.h"
 #include "stream.h"
 
 #define MSEC(n)			((n) * (uint64_t)SPA_NSEC_PER_MSEC)
 
 /* A node that was just linked gets its ports one by one, and their buffers a moment
- * before what is in them is heard. The first frame is consumed when all of them
- * have been there for a cycle and this long, or when some have waited long. */
+ * before what is in them is heard. The first frame is played when all of them have
+ * been there for a cycle and this long, or when some have waited long. What is
+ * captured before they are there is silence. */
 #define SETTLE_LINKED		MSEC(20)
 #define SETTLE_MAX		MSEC(100)
 #define SETTLE_CYCLES		2u	/* it takes so many at most, if they are long */
 
-/* A Linux guest gives up a write or a drain when its application was not woken for
- * 1.1 buffers, 100 ms at least, and a period has to pass to wake it, and the cycle
- * that ends it. Wait for the graph as long as that allows before the clock takes
- * over: what the clock consumes is not heard. */
+/* A Linux guest gives up a read, a write or a drain when its application was not woken
+ * for 1.1 buffers, 100 ms at least. Wait for the graph as long as that allows before
+ * the clock takes over: what the clock consumes is not heard. */
 #define GUEST_PATIENCE(buffer)	SPA_MAX((buffer) * 11 / 10, MSEC(100))
-#define MARGIN			MSEC(40)
+#define MARGIN			MSEC(25)	/* for the clock's wake to reach the guest */
+#define MARGIN_GRAPH		MSEC(10)	/* for the graph's */
 #define PATIENCE_MIN		MSEC(20)
 #define PATIENCE_MAX		MSEC(1000)
 #define PATIENCE_CYCLES		3u
@@ -63,20 +64,47 @@ static void count(atomic_uint_least64_t *counter)
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-static void tell_position(struct stream *s)
+static void keep(struct stream *s)
+{
+	const struct state_moment moment = {
+		.taken = s->position.taken,
+		.posted = s->position.posted,
+		.slip = s->position.slip,
+		.pending = s->position.pending,
+		.produced = s->events->page.produced,
+		.run = atomic_load_explicit(&s->state, memory_order_relaxed),
+	};
+
+	state_set_moment(s->record, &moment);
+}
+
+/* 1: an event is written, to be shown */
+static int write_position(struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
 	uint64_t now = position_now(&s->position);
 
 	atomic_store_explicit(&s->counters.position, now, memory_order_relaxed);
 	if (g->period_frames == 0 || now == s->position.posted)
-		return;
-	if (!event_page_post(&s->events->page, now * g->frame_size)) {
+		return 0;
+	if (!event_page_write(&s->events->page, now * g->frame_size)) {
 		count(&s->counters.coalesced);
-		return;
+		return 0;
 	}
 	position_told(&s->position);
 	count(&s->counters.events);
+	return 1;
+}
+
+/* Killed before keep(), none of it has been; after it, a resume shows the event. */
+static void tell_position(struct stream *s)
+{
+	int written = write_position(s);
+
+	keep(s);
+	if (written == 0)
+		return;
+	event_page_show(&s->events->page);
 	xenevtchn_notify(s->events->handle, s->events->port);
 }
 
@@ -154,7 +182,7 @@ static void hold_frame(struct stream *s)
 	if (filled >= s->position.taken)
 		memcpy(s->held, frame_at(s, s->position.taken - 1), size);
 	else
-		memset(s->held, 0, size);
+		frames_silence(s->iface.geometry.guest_format, s->held, size);
 	s->holding = true;
 }
 
@@ -165,6 +193,19 @@ static void advance(struct stream *s, uint32_t frames)
 	if (slipped || s->holding)
 		hold_frame(s);
 	tell_position(s);
+}
+
+/* Silence from a graph that is not there, or not ready. */
+static void capture_silence(struct stream *s, uint32_t frames)
+{
+	const struct xen_snd_geometry *g = &s->iface.geometry;
+	struct xen_snd_span spans[2];
+	int i, n;
+
+	n = ring_spans(s, s->position.taken, frames, spans);
+	for (i = 0; i < n; i++)
+		frames_silence(g->guest_format, spans[i].data, (size_t)spans[i].frames * g->frame_size);
+	advance(s, frames);
 }
 
 /* Data thread: the node's side. */
@@ -190,21 +231,35 @@ static bool is_running(const struct stream *s)
 	return atomic_load_explicit(&s->state, memory_order_acquire) == STREAM_RUNNING;
 }
 
+/* Under the gate: the graph went on by `frames`. */
+static void end_cycle(struct stream *s)
+{
+	atomic_fetch_add_explicit(&s->cycles, 1, memory_order_relaxed);
+	gate_give(s);
+}
+
 static int impl_acquire(void *object, uint32_t frames, uint64_t cycle_nsec,
 		struct xen_snd_span spans[XEN_SND_MAX_SPANS])
 {
 	struct stream *s = object;
+	bool ready = is_settled(s, cycle_nsec) ||
+		(s->capture && atomic_load_explicit(&s->linked, memory_order_relaxed));
 
 	atomic_store_explicit(&s->cycle_nsec, cycle_nsec, memory_order_relaxed);
-	if (!is_settled(s, cycle_nsec) || !gate_try(s))
+	frames = SPA_MIN(frames, s->iface.geometry.buffer_frames);
+	if ((!ready && !s->capture) || !gate_try(s))
 		return -EAGAIN;
 	if (!is_running(s)) {
 		gate_give(s);
 		return -EAGAIN;
 	}
-	frames = SPA_MIN(frames, s->iface.geometry.buffer_frames);
-	return s->capture ? ring_spans(s, s->position.taken, frames, spans) :
-		playback_spans(s, frames, spans);
+	if (!s->capture)
+		return playback_spans(s, frames, spans);
+	if (ready)
+		return ring_spans(s, s->position.taken, frames, spans);
+	capture_silence(s, frames);
+	end_cycle(s);
+	return -EAGAIN;
 }
 
 static void impl_release(void *object, uint32_t frames)
@@ -213,9 +268,10 @@ static void impl_release(void *object, uint32_t frames)
 
 	if (frames > 0) {
 		advance(s, frames);
-		atomic_fetch_add_explicit(&s->cycles, 1, memory_order_relaxed);
+		end_cycle(s);
+	} else {
+		gate_give(s);
 	}
-	gate_give(s);
 }
 
 static const struct xen_snd_stream_methods impl_stream = {
@@ -226,28 +282,105 @@ static const struct xen_snd_stream_methods impl_stream = {
 
 /* Guest thread. */
 
-struct stream *stream_open(const struct stream_identity *identity,
-		const struct xen_snd_geometry *geometry, bool capture, void *data,
-		struct stream_events *events, struct stream_watcher *watcher)
+static void set_filled(struct stream *s, uint64_t filled)
 {
+	atomic_store_explicit(&s->filled, filled, memory_order_release);
+	state_set_filled(s->record, filled);
+}
+
+static struct stream *stream_new(const struct stream_config *config)
+{
+	const struct xen_snd_geometry *g = config->geometry;
 	struct stream *s;
 
-	if ((s = calloc(1, sizeof(*s) + geometry->frame_size)) == NULL)
+	if ((s = calloc(1, sizeof(*s) + g->frame_size)) == NULL)
 		return NULL;
 	s->iface.iface = SPA_INTERFACE_INIT(XEN_SND_TYPE_STREAM, XEN_SND_VERSION_STREAM,
 			&impl_stream, s);
-	s->iface.geometry = *geometry;
-	s->identity = *identity;
-	s->capture = capture;
-	s->watcher = watcher;
-	s->data = data;
-	s->events = events;
+	s->iface.geometry = *g;
+	s->identity = *config->identity;
+	s->capture = config->capture;
+	s->watcher = config->watcher;
+	s->data = config->data;
+	s->events = config->events;
+	s->record = config->record;
 	s->held = (uint8_t *)(s + 1);
 	atomic_init(&s->refs, 1);
 	atomic_init(&s->state, STREAM_PREPARED);
 	atomic_flag_clear(&s->gate);
-	position_init(&s->position, geometry->buffer_frames, geometry->period_frames, capture);
-	event_page_open(&events->page);
+	position_init(&s->position, g->buffer_frames, g->period_frames, s->capture);
+	return s;
+}
+
+struct stream *stream_open(const struct stream_config *config)
+{
+	struct stream *s;
+	uint32_t i;
+
+	if ((s = stream_new(config)) == NULL)
+		return NULL;
+	event_page_open(&s->events->page);
+	set_filled(s, 0);
+	for (i = 0; i < s->iface.geometry.channels; i++)
+		state_set_volume(s->record, i, 0, false);
+	keep(s);
+	return s;
+}
+
+static int resume_position(struct stream *s, const struct state_moment *moment)
+{
+	struct position *pos = &s->position;
+
+	pos->taken = moment->taken;
+	pos->posted = moment->posted;
+	pos->slip = moment->slip;
+	pos->pending = moment->pending;
+	if (moment->slip > 1 || moment->taken < moment->slip ||
+	    position_now(pos) < pos->posted ||
+	    (moment->run != STREAM_PREPARED && moment->run != STREAM_RUNNING &&
+	     moment->run != STREAM_PAUSED))
+		return -EINVAL;
+	atomic_store(&s->counters.position, position_now(pos));
+	atomic_store(&s->state, moment->run);
+	return 0;
+}
+
+/* what the guest has written, and how loud it is */
+static void resume_sound(struct stream *s)
+{
+	uint64_t filled = atomic_load(&s->record->filled);
+	uint32_t i;
+
+	set_filled(s, SPA_MIN(filled, s->position.taken + s->position.buffer));
+	if (s->position.slip > 0 && !s->capture)
+		hold_frame(s);
+	/* the guest was told that this one is taken, and has used its place again */
+	if (s->holding && filled >= s->position.taken + s->position.buffer)
+		memset(s->held, 0, s->iface.geometry.frame_size);
+	for (i = 0; i < s->iface.geometry.channels; i++) {
+		int32_t volume = atomic_load(&s->record->volumes[i].volume);
+		bool mute = atomic_load(&s->record->volumes[i].mute);
+
+		stream_set_volume(s, i, volume);
+		stream_set_mute(s, i, mute);
+	}
+	stream_apply_volume(s);
+}
+
+struct stream *stream_resume(const struct stream_config *config)
+{
+	const struct state_moment moment = state_get_moment(config->record);
+	struct stream *s;
+	int res;
+
+	if ((s = stream_new(config)) == NULL)
+		return NULL;
+	if ((res = resume_position(s, &moment)) < 0) {
+		stream_unref(s);
+		errno = -res;
+		return NULL;
+	}
+	resume_sound(s);
 	return s;
 }
 
@@ -273,32 +406,31 @@ static enum stream_state get_state(const struct stream *s)
 	return atomic_load_explicit(&s->state, memory_order_relaxed);
 }
 
-/* Under the gate: whole buffers, and nothing valid ahead. */
-static void align(struct stream *s)
+/* Under the gate: whole buffers, and `valid` frames ahead. */
+static void align(struct stream *s, uint64_t valid)
 {
 	position_align(&s->position);
 	s->holding = false;
-	atomic_store_explicit(&s->filled, s->position.taken, memory_order_release);
+	set_filled(s, s->position.taken + valid);
 	tell_position(s);
 }
 
-/* Linux resumes by START after PAUSE, having forgotten where it was: what it writes
- * in between is for where align() will be. */
-static void pause_stream(struct stream *s)
+/* The frames written since the guest began its ring anew while it was paused. */
+static uint64_t written_anew(const struct stream *s)
 {
-	struct position aligned = s->position;
+	uint64_t start = position_of_ring(s->position.taken, s->position.buffer);
+	uint64_t filled = atomic_load_explicit(&s->filled, memory_order_relaxed);
 
-	position_align(&aligned);
-	s->restart.taken = s->restart.filled = aligned.taken;
-	set_state(s, STREAM_PAUSED);
+	return filled > start ? filled - start : 0;
 }
 
 static void start(struct stream *s)
 {
-	if (get_state(s) == STREAM_PAUSED) {
-		align(s);
-		atomic_store_explicit(&s->filled, s->restart.filled, memory_order_release);
-	}
+	/* Linux resumes by START after PAUSE, having forgotten where it was */
+	if (get_state(s) == STREAM_PAUSED)
+		align(s, written_anew(s));
+	else
+		tell_position(s);
 	end_starving(s);
 	s->fallback.cycles = atomic_load(&s->cycles);
 	s->fallback.since = 0;
@@ -309,7 +441,7 @@ static void stop(struct stream *s)
 {
 	set_state(s, STREAM_PREPARED);
 	atomic_store(&s->counters.fallback, false);
-	align(s);
+	align(s, 0);
 }
 
 int stream_trigger(struct stream *s, uint32_t type)
@@ -328,13 +460,14 @@ int stream_trigger(struct stream *s, uint32_t type)
 		break;
 	case WIRE_TRIGGER_PAUSE:
 		if (old == STREAM_RUNNING)
-			pause_stream(s);
+			set_state(s, STREAM_PAUSED);
 		break;
 	case WIRE_TRIGGER_RESUME:
 		if (old == STREAM_PAUSED)
 			set_state(s, STREAM_RUNNING);
 		break;
 	}
+	keep(s);
 	gate_give(s);
 	if (type > WIRE_TRIGGER_RESUME)
 		return -EINVAL;
@@ -359,38 +492,60 @@ void stream_start_at(struct stream *s, uint32_t offset)
 		return;
 	gate_take(s);
 	position_seek(&s->position, offset);
-	atomic_store_explicit(&s->filled, s->position.taken, memory_order_release);
+	set_filled(s, s->position.taken);
 	s->holding = false;
-	tell_position(s);
 	if (started)
 		start(s);
+	tell_position(s);
 	gate_give(s);
 	if (started)
 		s->watcher->changed(s->watcher, s);
 }
 
+/* While the graph waits: the event page may have been full when the guest stopped,
+ * and it must know the position before it starts. */
+static void tell_before_start(struct stream *s)
+{
+	gate_take(s);
+	tell_position(s);
+	gate_give(s);
+}
+
 void stream_write(struct stream *s, uint32_t offset, uint32_t length)
 {
+	uint32_t buffer = s->iface.geometry.buffer_frames;
 	uint64_t filled = atomic_load_explicit(&s->filled, memory_order_relaxed);
 	uint64_t taken = atomic_load_explicit(&s->counters.position, memory_order_relaxed);
-	uint32_t buffer = s->iface.geometry.buffer_frames;
+	bool running = get_state(s) == STREAM_RUNNING;
 
-	if (get_state(s) == STREAM_PAUSED)
-		s->restart.filled = position_fill(s->restart.filled, s->restart.taken, buffer,
-				offset, length);
-	filled = position_fill(filled, taken, buffer, offset, length);
-	atomic_store_explicit(&s->filled, filled, memory_order_release);
+	if (!running)
+		tell_before_start(s);
+	/* A guest that prepares begins at the start of its ring, and nobody tells us.
+	 * What is there of before, or of a write that a stop has overtaken, is old. */
+	if (!running && offset == 0)
+		filled = position_of_ring(taken, buffer) + length;
+	else
+		filled = position_fill(filled, taken, buffer, offset, length);
+	set_filled(s, filled);
+}
+
+static void keep_volume(struct stream *s, uint32_t channel)
+{
+	state_set_volume(s->record, channel, atomic_load(&s->channels[channel].volume),
+			atomic_load(&s->channels[channel].mute));
 }
 
 void stream_set_volume(struct stream *s, uint32_t channel, int32_t volume)
 {
 	/* no louder than Dom0 lets it be */
 	atomic_store(&s->channels[channel].volume, SPA_MIN(volume, 0));
+	keep_volume(s, channel);
 }
 
 void stream_set_mute(struct stream *s, uint32_t channel, bool mute)
 {
 	atomic_store(&s->channels[channel].mute, mute);
+	keep_volume(s, channel);
 }
 
 void stream_apply_volume(struct stream *s)
@@ -406,15 +561,27 @@ void stream_apply_volume(struct stream *s)
 	atomic_fetch_add_explicit(&gains->serial, 1, memory_order_release);
 }
 
-void stream_close(struct stream *s)
+static void end(struct stream *s, bool leave)
 {
 	gate_take(s);
 	set_state(s, STREAM_CLOSED);
-	event_page_close(&s->events->page);
+	if (!leave)
+		event_page_close(&s->events->page);
 	s->data = NULL;
 	s->events = NULL;
+	s->record = NULL;
 	gate_give(s);
 	s->watcher->changed(s->watcher, s);
+}
+
+void stream_close(struct stream *s)
+{
+	end(s, false);
+}
+
+void stream_leave(struct stream *s)
+{
+	end(s, true);
 }
 
 /* Guest thread: the fallback clock. */
@@ -432,47 +599,60 @@ static uint64_t to_frames(const struct stream *s, uint64_t nsec)
 	return nsec / SPA_NSEC_PER_SEC * rate + nsec % SPA_NSEC_PER_SEC * rate / SPA_NSEC_PER_SEC;
 }
 
-/* How long to wait for a graph that has shown up, at least: a few cycles if the node
- * has settled; before that two, if the guest then still is woken in time. */
+/* From the first cycle that plays to the one that wakes the guest. */
+static uint64_t graph_wake(const struct stream *s, uint64_t cycle)
+{
+	const struct xen_snd_geometry *g = &s->iface.geometry;
+	uint32_t quantum = (cycle * g->rate + SPA_NSEC_PER_SEC / 2) / SPA_NSEC_PER_SEC;
+	uint32_t cycles = quantum ? g->period_frames / quantum : 0;
+
+	/* where a frame is taken ahead it is one less, see position_advance() */
+	if (cycles > 0 && g->period_frames % quantum == 0 &&
+	    g->period_frames + quantum >= g->buffer_frames)
+		cycles--;
+	return cycles * cycle;
+}
+
+/* How long to wait for a graph that has shown up, at least: a few cycles if it plays;
+ * until it does, if all it needs for that is there and the guest is woken in time. */
 static uint64_t least_patience(const struct stream *s, uint64_t most)
 {
 	uint64_t cycle = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
-	uint64_t period = to_nsec(s, s->iface.geometry.period_frames);
-	uint64_t wake = s->capture ? period : period - SPA_MIN(period, cycle);
 
 	if (atomic_load_explicit(&s->settled, memory_order_relaxed))
 		return SPA_MAX(PATIENCE_CYCLES * cycle, PATIENCE_MIN);
-	if (SETTLE_CYCLES * cycle + wake > most)
-		return PATIENCE_MIN;
-	return SPA_MAX(SETTLE_CYCLES * cycle, PATIENCE_MIN);
+	if (atomic_load_explicit(&s->linked, memory_order_relaxed) &&
+	    SETTLE_CYCLES * cycle + graph_wake(s, cycle) + MARGIN_GRAPH <= most)
+		return SPA_MAX(SETTLE_CYCLES * cycle, PATIENCE_MIN);
+	return PATIENCE_MIN;
 }
 
 static uint64_t patience(const struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
 	uint64_t most = GUEST_PATIENCE(to_nsec(s, g->buffer_frames));
-	uint64_t needed = to_nsec(s, g->period_frames * 3 / 2) + MARGIN;
+	uint64_t needed = to_nsec(s, g->period_frames) + MARGIN;
 
 	return SPA_CLAMP(most > needed ? most - needed : 0, least_patience(s, most), PATIENCE_MAX);
 }
 
-/* Silence from the graph that is not there. */
-static void clear_ahead(struct stream *s, uint32_t frames)
+/* Often enough for a guest that looks, and when its application is to be woken. */
+static uint64_t fallback_interval(const struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
-	struct xen_snd_span spans[2];
-	int i, n;
+	uint32_t frames = g->period_frames ? g->period_frames / 2 : g->buffer_frames / 4;
+	uint32_t wake = position_until_wake(&s->position);
+	uint64_t interval = SPA_CLAMP(to_nsec(s, frames), TICK_MIN, TICK_MAX);
 
-	n = ring_spans(s, s->position.taken, frames, spans);
-	for (i = 0; i < n; i++)
-		sample_silence(g->guest_format, spans[i].data,
-				(size_t)spans[i].frames * g->frame_size);
+	/* a frame more: what the clock consumes is rounded down */
+	return wake ? SPA_CLAMP(to_nsec(s, wake + 1), TICK_MIN, interval) : interval;
 }
 
-static void consume_by_clock(struct stream *s, uint64_t elapsed)
+/* Returns the time until it wants to do so again. */
+static uint64_t consume_by_clock(struct stream *s, uint64_t elapsed)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
-	uint64_t due = to_frames(s, elapsed) - s->fallback.done;
+	uint64_t due = to_frames(s, elapsed) - s->fallback.done, interval;
 	uint32_t frames = SPA_MIN(due, g->buffer_frames / 2);
 
 	s->fallback.done += due;
@@ -480,18 +660,13 @@ static void consume_by_clock(struct stream *s, uint64_t elapsed)
 	/* the graph may have come back just now */
 	if (frames > 0 && atomic_load(&s->cycles) == s->fallback.cycles) {
 		if (s->capture)
-			clear_ahead(s, frames);
-		advance(s, frames);
+			capture_silence(s, frames);
+		else
+			advance(s, frames);
 	}
+	interval = fallback_interval(s);
 	gate_give(s);
-}
-
-static uint64_t fallback_interval(const struct stream *s)
-{
-	const struct xen_snd_geometry *g = &s->iface.geometry;
-	uint32_t frames = g->period_frames ? g->period_frames / 2 : g->buffer_frames / 4;
-
-	return SPA_CLAMP(to_nsec(s, frames), TICK_MIN, TICK_MAX);
+	return interval;
 }
 
 uint64_t stream_tick(struct stream *s, uint64_t now)
@@ -513,6 +688,5 @@ uint64_t stream_tick(struct stream *s, uint64_t now)
 		s->fallback.done = 0;
 		atomic_store(&s->counters.fallback, true);
 	}
-	consume_by_clock(s, now - s->fallback.since);
-	return fallback_interval(s);
+	return consume_by_clock(s, now - s->fallback.since);
 }

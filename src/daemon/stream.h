@@ -20,6 +20,7 @@
 #include "event-page.h"
 #include "mailbox.h"
 #include "position.h"
+#include "state.h"
 #include "wire.h"
 #include "xen-snd.h"
 
@@ -84,6 +85,7 @@ struct stream {
 	uint8_t *data;				/* buffer_frames frames, the guest's */
 	struct stream_events *events;
 	struct position position;
+	struct state_record *record;		/* of what is kept its moment; the rest: guest thread */
 	bool starving;
 	uint8_t *held;				/* the frame taken ahead, see position_advance() */
 	bool holding;				/* there is one */
@@ -104,9 +106,6 @@ struct stream {
 
 	/* guest thread */
 	atomic_uint_least64_t filled;		/* frames; data thread reads */
-	struct {				/* while PAUSED, if START follows and not RESUME */
-		uint64_t taken, filled;
-	} restart;
 	struct {
 		uint32_t cycles;		/* when last looked at */
 		uint64_t since;			/* CLOCK_MONOTONIC ns: when `cycles` last moved */
@@ -120,14 +119,30 @@ struct stream {
 	void *node;
 };
 
-/* Open a stream: `data` are the mapped pages of the ring. It has one reference,
- * the caller's, who tells the watcher. NULL with errno. */
-struct stream *stream_open(const struct stream_identity *identity,
-		const struct xen_snd_geometry *geometry, bool capture, void *data,
-		struct stream_events *events, struct stream_watcher *watcher);
+/* What the guest thread knows of a stream that is opened, and the stream then has. */
+struct stream_config {
+	const struct stream_identity *identity;
+	const struct xen_snd_geometry *geometry;
+	bool capture;
+	void *data;				/* the mapped pages of the ring */
+	struct stream_events *events;
+	struct stream_watcher *watcher;
+	struct state_record *record;		/* or NULL */
+};
 
-/* Guest thread: no one touches the pages or the events after this. */
+/* Open a stream. It has one reference, the caller's, who tells the watcher. NULL
+ * with errno. */
+struct stream *stream_open(const struct stream_config *config);
+
+/* Go on with the one in the record. EINVAL: what it says can't be. */
+struct stream *stream_resume(const struct stream_config *config);
+
+/* Guest thread: no one touches the pages, the events or the record after this. */
 void stream_close(struct stream *stream);
+
+/* Guest thread: the same, but the guest does not notice, and the record is left for
+ * a backend that resumes the stream. */
+void stream_leave(struct stream *stream);
 
 struct stream *stream_ref(struct stream *stream);
 void stream_unref(struct stream *stream);

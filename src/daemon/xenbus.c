@@ -10,8 +10,16 @@
 #include <unistd.h>
 
 #include "card.h"
+#include "clock.h"
 #include "log.h"
 #include "xenbus.h"
+
+/* to reach a xenstored that is gone */
+#define RETRY_MIN	(50 * SPA_NSEC_PER_MSEC)
+#define RETRY_MAX	(400 * SPA_NSEC_PER_MSEC)
+
+/* for one that is back to get its content back */
+#define SETTLE_NSEC	(10 * SPA_NSEC_PER_SEC)
 
 #define TOKEN_BACKENDS	"backends"
 #define TOKEN_DOMAINS	"domains"
@@ -155,6 +163,7 @@ static void scan(struct xenbus *xenbus)
 	spa_list_for_each_safe(card, next, &xenbus->cards, link)
 		card_look(card);
 	for_each_index(xenbus, xenbus->root, 0, scan_domain);
+	state_sweep(xenbus->env->state);
 }
 
 /* Watches. */
@@ -176,6 +185,9 @@ static void on_domains(struct xenbus *xenbus)
 {
 	struct card *card, *next;
 
+	/* a new xenstored may have to be told of domains first */
+	if (xenbus->settling)
+		return;
 	spa_list_for_each_safe(card, next, &xenbus->cards, link) {
 		card->domain_gone = !xs_is_domain_introduced(xenbus->xs, card->domid);
 		if (card->domain_gone)
@@ -211,6 +223,109 @@ static void on_watch(void *data, int fd, uint32_t mask)
 	}
 }
 
+/* The connection to xenstored. Where it goes, streams play on: they need none. */
+
+static int watch(struct xenbus *xenbus)
+{
+	xenbus->source = pw_loop_add_io(xenbus->worker.loop, xs_fileno(xenbus->xs), SPA_IO_IN,
+			false, on_watch, xenbus);
+	if (xenbus->source == NULL ||
+	    !xs_watch(xenbus->xs, xenbus->root, TOKEN_BACKENDS) ||
+	    !xs_watch(xenbus->xs, "@releaseDomain", TOKEN_DOMAINS))
+		return -errno;
+	return 0;
+}
+
+static void remove_source(struct xenbus *xenbus, struct spa_source **source)
+{
+	if (*source)
+		pw_loop_destroy_source(xenbus->worker.loop, *source);
+	*source = NULL;
+}
+
+static void close_store(struct xenbus *xenbus)
+{
+	remove_source(xenbus, &xenbus->source);
+	remove_source(xenbus, &xenbus->lifeline);
+	if (xenbus->xs)
+		xs_close(xenbus->xs);
+	xenbus->xs = NULL;
+}
+
+static void retry_later(struct xenbus *xenbus)
+{
+	clock_fire_after(xenbus->worker.loop, xenbus->timer, xenbus->retry_nsec);
+	xenbus->retry_nsec = SPA_MIN(2 * xenbus->retry_nsec, RETRY_MAX);
+}
+
+static void on_lifeline(void *data, int fd, uint32_t mask)
+{
+	struct xenbus *xenbus = data;
+
+	pw_log_warn("xenstored is gone: streams go on, no card comes or goes until it is back");
+	close_store(xenbus);
+	xenbus->settling = false;
+	xenbus->retry_nsec = RETRY_MIN;
+	retry_later(xenbus);
+}
+
+/* Where xenstored is no process that we can reach, there is none to be watched. */
+static int add_lifeline(struct xenbus *xenbus)
+{
+	int fd = store_open_lifeline();
+
+	if (fd < 0)
+		return fd;
+	xenbus->lifeline = pw_loop_add_io(xenbus->worker.loop, fd, SPA_IO_IN | SPA_IO_HUP, true,
+			on_lifeline, xenbus);
+	if (xenbus->lifeline == NULL) {
+		int res = -errno;
+		close(fd);
+		return res;
+	}
+	return 0;
+}
+
+/* Not without a lifeline: xs_open() would take the kernel's way, and block there. */
+static int reopen_store(struct xenbus *xenbus)
+{
+	struct card *card;
+	int res;
+
+	if ((res = add_lifeline(xenbus)) < 0)
+		return res;
+	if ((xenbus->xs = xs_open(0)) == NULL) {
+		res = -errno;
+		goto error;
+	}
+	if ((res = watch(xenbus)) < 0)
+		goto error;
+	spa_list_for_each(card, &xenbus->cards, link)
+		card_watch(card);
+	return 0;
+
+error:
+	close_store(xenbus);
+	return res;
+}
+
+static void on_timer(void *data, uint64_t expirations)
+{
+	struct xenbus *xenbus = data;
+
+	if (xenbus->xs) {
+		xenbus->settling = false;
+		on_domains(xenbus);
+		scan(xenbus);
+	} else if (reopen_store(xenbus) < 0) {
+		retry_later(xenbus);
+	} else {
+		pw_log_info("xenstored is back");
+		xenbus->settling = true;
+		clock_fire_after(xenbus->worker.loop, xenbus->timer, SETTLE_NSEC);
+	}
+}
+
 /* Main loop. */
 
 static int open_store(struct xenbus *xenbus)
@@ -226,21 +341,18 @@ static int open_store(struct xenbus *xenbus)
 	return 0;
 }
 
-static int watch(struct xenbus *xenbus)
+static int add_sources(struct xenbus *xenbus)
 {
-	xenbus->source = pw_loop_add_io(xenbus->worker.loop, xs_fileno(xenbus->xs), SPA_IO_IN,
-			false, on_watch, xenbus);
-	if (xenbus->source == NULL ||
-	    !xs_watch(xenbus->xs, xenbus->root, TOKEN_BACKENDS) ||
-	    !xs_watch(xenbus->xs, "@releaseDomain", TOKEN_DOMAINS))
+	if ((xenbus->timer = pw_loop_add_timer(xenbus->worker.loop, on_timer, xenbus)) == NULL)
 		return -errno;
-	return 0;
+	add_lifeline(xenbus);
+	return watch(xenbus);
 }
 
-static void unwatch(struct xenbus *xenbus)
+static void remove_sources(struct xenbus *xenbus)
 {
-	if (xenbus->source)
-		pw_loop_destroy_source(xenbus->worker.loop, xenbus->source);
+	close_store(xenbus);
+	remove_source(xenbus, &xenbus->timer);
 }
 
 struct xenbus *xenbus_new(const struct guest_env *env)
@@ -258,17 +370,17 @@ struct xenbus *xenbus_new(const struct guest_env *env)
 		goto error_store;
 	if ((res = worker_init(&xenbus->worker)) < 0)
 		goto error_worker;
-	if ((res = watch(xenbus)) < 0 ||
+	if ((res = add_sources(xenbus)) < 0 ||
 	    (res = worker_start(&xenbus->worker, "xen-snd/xenbus")) < 0)
-		goto error_watch;
+		goto error_sources;
 	pw_log_info("serving %s", xenbus->root);
 	return xenbus;
 
-error_watch:
-	unwatch(xenbus);
+error_sources:
+	remove_sources(xenbus);
 	worker_clear(&xenbus->worker);
 error_worker:
-	xs_close(xenbus->xs);
+	close_store(xenbus);
 error_store:
 	free(xenbus);
 	errno = -res;
@@ -285,8 +397,7 @@ void xenbus_free(struct xenbus *xenbus)
 		guest_stop(guest);
 	spa_list_consume(card, &xenbus->cards, link)
 		card_free(card);
-	unwatch(xenbus);
+	remove_sources(xenbus);
 	worker_clear(&xenbus->worker);
-	xs_close(xenbus->xs);
 	free(xenbus);
 }

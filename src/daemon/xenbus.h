@@ -12,8 +12,12 @@
 struct xenbus {
 	const struct guest_env *env;	/* constant */
 	struct worker worker;
-	struct xs_handle *xs;		/* the rest: xenbus thread */
+	struct xs_handle *xs;		/* the rest: xenbus thread. NULL: xenstored is gone */
 	struct spa_source *source;
+	struct spa_source *lifeline;	/* hangs up when xenstored ends; NULL: nobody tells */
+	struct spa_source *timer;	/* tries to reach it again, or ends the settling */
+	uint64_t retry_nsec;
+	bool settling;			/* it came back, perhaps without all that it knew */
 	uint32_t domid;			/* our own: 0, or a driver domain's */
 	char root[STORE_PATH_SIZE];	/* the directory of all vsnd backends */
 	struct spa_list cards;

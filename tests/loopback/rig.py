@@ -229,13 +229,14 @@ class Rig:
         hypervisor = self.path("tests", "loopback", "hypervisor")
         env = {k: v for k, v in os.environ.items()
                if not k.startswith(("PIPEWIRE_", "SPA_", "XDG_", "DBUS_", "PULSE_", "XENSTORED_"))}
-        for name in ("run", "conf", "config", "state", "cache", "xen"):
+        for name in ("run", "conf", "config", "state", "cache", "xen", "backend"):
             os.mkdir(os.path.join(self.dir, name), 0o700)
         env.update(
             XEN_LOOPBACK_DIR=os.path.join(self.dir, "xen"),
             XENSTORED_PATH=os.path.join(self.dir, "xen", "socket"),
             XENSTORED_RUNDIR=os.path.join(self.dir, "xen"),
             LD_LIBRARY_PATH=hypervisor,
+            RUNTIME_DIRECTORY=os.path.join(self.dir, "backend"),
             PIPEWIRE_RUNTIME_DIR=os.path.join(self.dir, "run"),
             PIPEWIRE_CONFIG_DIR=os.path.join(self.dir, "conf"),
             XDG_RUNTIME_DIR=os.path.join(self.dir, "run"),
@@ -261,14 +262,31 @@ class Rig:
     def start_hypervisor(self):
         subprocess.run([self.path("tests", "loopback", "hypervisor", "xen-loopback"), "init"],
                        env=self.env, check=True)
-        xenstored = find_xenstored()
+        self.start_xenstored()
+        self.write_store({"/local/domain/0/name": "Domain-0", "/local/domain/0/domid": "0"})
+
+    def start_xenstored(self):
         env = dict(self.env)
         env["LD_LIBRARY_PATH"] += ":" + self.path("tests", "loopback", "hypervisor", "xenstored")
-        process = self.spawn("xenstored", [xenstored, "-N"], env=env)
+        self.xenstored = self.spawn("xenstored", [find_xenstored(), "-N"], env=env)
         wait_for("xenstored", lambda: os.path.exists(self.env["XENSTORED_PATH"]) or
-                 self.must_run(process))
-        self.run(["xenstore-write", "/local/domain/0/name", "Domain-0",
-                  "/local/domain/0/domid", "0"])
+                 self.must_run(self.xenstored))
+
+    def kill_xenstored(self):
+        """kill -9: all that it knew is lost."""
+        self.xenstored.expected = (-signal.SIGKILL,)
+        self.xenstored.child.send_signal(signal.SIGKILL)
+        self.xenstored.wait(5)
+        os.unlink(self.env["XENSTORED_PATH"])
+
+    def read_store(self):
+        """All that XenStore holds, by path."""
+        lines = self.run(["xenstore-ls", "-f"]).stdout.splitlines()
+        return {path: value.strip('"') for path, value in
+                (line.rstrip(".").split(" = ", 1) for line in lines)}
+
+    def write_store(self, content):
+        self.run(["xenstore-write"] + [word for pair in content.items() for word in pair])
 
     def must_run(self, process):
         if not process.is_running():
@@ -321,6 +339,26 @@ class Rig:
                    f"xen-snd.rules = [ {self.rules} ]\n")
         self.backend = self.spawn("backend", self.backend_command)
 
+    def kill_backend(self):
+        """kill -9, and wait until it is gone."""
+        self.backend.expected = (-signal.SIGKILL,)
+        self.backend.child.send_signal(signal.SIGKILL)
+        self.backend.wait(5)
+
+    def resources(self):
+        """What the backend holds now: descriptors, threads, stretches of guests' pages; but not
+        what the stand-in libraries keep of every domain that they have seen: its file, and the
+        table at its beginning."""
+        proc = f"/proc/{self.backend.child.pid}/"
+        with open(proc + "maps", encoding="ascii") as maps:
+            pages = sum("/domain-" in line and int(line.split()[2], 16) > 0 for line in maps)
+        files = [read_link(proc + "fd/" + fd) for fd in os.listdir(proc + "fd")]
+        return {"descriptors": sum("/domain-" not in name for name in files),
+                "threads": len(os.listdir(proc + "task")), "pages": pages}
+
+    def state_file(self):
+        return os.path.join(self.env["RUNTIME_DIRECTORY"], "state")
+
     def balance(self, domid):
         out = self.run([self.path("tests", "loopback", "hypervisor", "xen-loopback"), "balance",
                         str(domid)]).stdout
@@ -365,6 +403,13 @@ class Frontend:
         if status == 1 and not report["violations"]:
             report["violations"] = ["model-frontend failed: " + self.process.text()]
         return report
+
+
+def read_link(path):
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:       # closed meanwhile
+        return ""
 
 
 def missed_by(process):

@@ -15,6 +15,7 @@ struct options {
 	uint64_t frames;
 	uint64_t expect;
 	uint64_t start;
+	uint64_t gaps;
 	unsigned int channels;
 	bool has_frames;
 	bool has_expect;
@@ -26,7 +27,8 @@ struct options {
 static int usage(void)
 {
 	fputs("usage: pattern write --frames N --channels C [--start S]\n"
-	      "       pattern check --channels C [--expect N] [--start S|any] [--wav] FILE\n",
+	      "       pattern check --channels C [--expect N] [--start S|any] [--gaps N] [--wav]\n"
+	      "                     FILE\n",
 			stderr);
 	return 2;
 }
@@ -47,6 +49,7 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 		{ "expect", required_argument, NULL, 'e' },
 		{ "channels", required_argument, NULL, 'c' },
 		{ "start", required_argument, NULL, 's' },
+		{ "gaps", required_argument, NULL, 'g' },
 		{ "wav", no_argument, NULL, 'w' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -68,6 +71,9 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 		case 's':
 			o->start_any = strcmp(optarg, "any") == 0;
 			ok = o->start_any || parse_number(optarg, &o->start);
+			break;
+		case 'g':
+			ok = parse_number(optarg, &o->gaps);
 			break;
 		case 'w':
 			o->wav = true;
@@ -156,7 +162,9 @@ static bool find_wav_data(const uint8_t **data, size_t *size)
 
 static bool is_as_asked(const struct pattern_verdict *v, const struct options *o)
 {
-	return pattern_is_exact(v) && (!o->has_expect || v->frames == o->expect) &&
+	bool whole = o->gaps > 0 ? pattern_is_gapped(v, o->gaps) : pattern_is_exact(v);
+
+	return whole && (!o->has_expect || v->frames + v->dropped == o->expect) &&
 			(o->start_any || v->first == o->start);
 }
 
@@ -182,11 +190,11 @@ static int do_check(const struct options *o)
 	pattern_judge(&v, data, size / (2u * o->channels), o->channels, o->start_any, o->start);
 	ok = is_as_asked(&v, o);
 	printf("pattern: %s frames=%llu first=%llu dropped=%llu repeated=%llu corrupt=%llu "
-	       "silent-inside=%llu silent-before=%llu silent-after=%llu\n",
-			ok ? "exact" : "DIFFERS", (unsigned long long)v.frames,
+	       "gaps=%llu silent-inside=%llu silent-before=%llu silent-after=%llu\n",
+			!ok ? "DIFFERS" : v.gaps > 0 ? "gapped" : "exact", (unsigned long long)v.frames,
 			(unsigned long long)v.first, (unsigned long long)v.dropped,
 			(unsigned long long)v.repeated, (unsigned long long)v.corrupt,
-			(unsigned long long)v.silent_inside, (unsigned long long)v.silent_before,
+			(unsigned long long)v.gaps, (unsigned long long)v.silent_inside, (unsigned long long)v.silent_before,
 			(unsigned long long)v.silent_after);
 	free(file);
 	return ok ? 0 : 1;

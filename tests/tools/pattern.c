@@ -91,7 +91,7 @@ static bool is_confirmed(const uint8_t *frame, size_t left, unsigned int channel
 }
 
 static void judge_frame(struct pattern_verdict *v, const uint8_t *frame, size_t left,
-		unsigned int channels)
+		unsigned int channels, bool after_silence)
 {
 	uint64_t n;
 
@@ -101,6 +101,7 @@ static void judge_frame(struct pattern_verdict *v, const uint8_t *frame, size_t 
 		v->next++;
 		return;
 	}
+	v->gaps += n > v->next || after_silence;
 	if (n > v->next)
 		v->dropped += n - v->next;
 	else
@@ -114,6 +115,7 @@ void pattern_judge(struct pattern_verdict *v, const uint8_t *data, size_t frames
 {
 	const size_t stride = 2u * channels;
 	size_t first = 0, end = frames;
+	bool silent = false;
 
 	memset(v, 0, sizeof(*v));
 	while (first < end && pattern_is_silent(data + first * stride, channels))
@@ -130,10 +132,13 @@ void pattern_judge(struct pattern_verdict *v, const uint8_t *data, size_t frames
 	if (!start_any)
 		pattern_number(data + first * stride, channels, start, &v->first);
 	for (size_t i = first; i < end; i++) {
-		if (pattern_is_silent(data + i * stride, channels))
+		bool after_silence = silent;
+
+		silent = pattern_is_silent(data + i * stride, channels);
+		if (silent)
 			v->silent_inside++;
 		else
-			judge_frame(v, data + i * stride, end - i, channels);
+			judge_frame(v, data + i * stride, end - i, channels, after_silence);
 	}
 }
 
@@ -141,4 +146,9 @@ bool pattern_is_exact(const struct pattern_verdict *v)
 {
 	return v->frames > 0 && v->dropped == 0 && v->repeated == 0 && v->corrupt == 0 &&
 			v->silent_inside == 0;
+}
+
+bool pattern_is_gapped(const struct pattern_verdict *v, uint64_t gaps)
+{
+	return v->frames > 0 && v->repeated == 0 && v->corrupt == 0 && v->gaps <= gaps;
 }

@@ -20,6 +20,7 @@ struct pattern_verdict {
 	uint64_t dropped;
 	uint64_t repeated;
 	uint64_t corrupt;	/* frames that are neither numbered nor silent */
+	uint64_t gaps;		/* places with frames dropped, or silence inside, or both */
 	uint64_t silent_before;
 	uint64_t silent_inside;
 	uint64_t silent_after;
@@ -46,5 +47,8 @@ void pattern_judge(struct pattern_verdict *v, const uint8_t *data, size_t frames
 
 /** nothing lost, repeated, corrupt or silent inside, and there is something at all */
 bool pattern_is_exact(const struct pattern_verdict *v);
+
+/** as exact, but for that many gaps at most */
+bool pattern_is_gapped(const struct pattern_verdict *v, uint64_t gaps);
 
 #endif

@@ -46,13 +46,28 @@ static void test_channels(unsigned int channels)
 	pattern_fill(data, 40000, FRAMES, channels);
 	pattern_fill(data + half, 40000 + FRAMES / 2 - 3, FRAMES / 2, channels);
 	v = judge(data, FRAMES, channels);
-	ok(v.repeated == 3 && v.dropped == 0 && v.corrupt == 0, "3 frames repeated", channels);
+	ok(v.repeated == 3 && v.dropped == 0 && v.corrupt == 0 && !pattern_is_gapped(&v, 9),
+			"3 frames repeated", channels);
 
 	pattern_fill(data, 40000, FRAMES, channels);
 	memset(data + half, 0, 9 * stride);
 	v = judge(data, FRAMES, channels);
 	ok(v.silent_inside == 9 && v.dropped == 9 && !pattern_is_exact(&v),
 			"9 frames replaced by silence", channels);
+	ok(v.gaps == 1 && pattern_is_gapped(&v, 1) && !pattern_is_gapped(&v, 0),
+			"they are one gap", channels);
+
+	memmove(data + 100 * stride, data + 107 * stride, (FRAMES - 107) * stride);
+	v = judge(data, FRAMES - 7, channels);
+	ok(v.gaps == 2 && v.dropped == 16 && !pattern_is_gapped(&v, 1), "and 7 dropped another",
+			channels);
+
+	pattern_fill(data, 40000, 300, channels);
+	memset(data + 300 * stride, 0, 50 * stride);
+	pattern_fill(data + 350 * stride, 40300, 300, channels);
+	v = judge(data, 650, channels);
+	ok(v.gaps == 1 && v.dropped == 0 && v.silent_inside == 50 && pattern_is_gapped(&v, 1),
+			"50 frames of silence put in are a gap", channels);
 
 	pattern_fill(data, 40000, FRAMES, channels);
 	memset(data + half, 0x80, 4 * stride);
@@ -73,7 +88,7 @@ int main(void)
 {
 	static const unsigned int channels[] = { 1, 2, 3, 8 };
 
-	printf("1..%zu\n", 7 * sizeof(channels) / sizeof(channels[0]));
+	printf("1..%zu\n", 10 * sizeof(channels) / sizeof(channels[0]));
 	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++)
 		test_channels(channels[i]);
 	return failures ? 1 : 0;

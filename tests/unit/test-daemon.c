@@ -253,6 +253,8 @@ TEST(right_options_are_taken)
 	accepts("stream.max-buffer = 67108864", "");
 	accepts("stream.props = { media.role = Music node.latency = 256/48000 }", "");
 	accepts("stream.props = { }", "");
+	accepts("state.file = /tmp/state", "");
+	accepts("state.file = \"\"", "");
 }
 
 TEST(an_unknown_option_is_an_error)
@@ -268,6 +270,8 @@ TEST(an_option_of_the_wrong_type_is_an_error)
 	refuses_args("stream.max-buffer = [ 65536 ]", "stream.max-buffer");
 	refuses_args("stream.props = Music", "stream.props");
 	refuses_args("stream.props = [ media.role ]", "stream.props");
+	refuses_args("state.file = [ /tmp/state ]", "state.file");
+	refuses_args("state.file = state", "state.file");
 }
 
 TEST(an_option_out_of_its_range_is_an_error)
@@ -291,6 +295,12 @@ TEST(rules_that_are_no_array_are_an_error)
 	refuses_rules("{ " MATCHES " " ACTIONS " }", "array");
 	refuses_rules("always", "array");
 	refuses_rules("[ always ]", "always");
+}
+
+TEST(rules_that_are_never_closed_are_an_error)
+{
+	refuses_rules("[ { " MATCHES " " ACTIONS " }", "from [ to ]");
+	refuses_rules("[ { " MATCHES " " ACTIONS, "from [ to ]");
 }
 
 TEST(a_mistyped_section_is_an_error)

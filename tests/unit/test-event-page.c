@@ -41,7 +41,10 @@ static void open_stream(void)
 
 static bool post(void)
 {
-	return event_page_post(&events, ++position * FRAME_SIZE);
+	if (!event_page_write(&events, ++position * FRAME_SIZE))
+		return false;
+	event_page_show(&events);
+	return true;
 }
 
 static void must_post(void)
@@ -327,7 +330,56 @@ TEST(a_position_beyond_32_bits_arrives_whole)
 
 	start(LINUX_NEWER);
 	open_stream();
-	check(event_page_post(&events, far));
+	check(event_page_write(&events, far));
+	event_page_show(&events);
 	linux_interrupt(&guest);
 	check_eq(guest.told, far / FRAME_SIZE);
+}
+
+/* The backend is killed after each step of a post in turn, and the next goes on. */
+static void killed_while_posting(enum linux_generation generation)
+{
+	const struct wire_dialect *d = &wire_dialects[WIRE_DIALECT_2];
+	uint64_t accepted;
+	uint32_t i;
+
+	start(generation);
+	for (i = 0; i < 3; i++) {
+		open_stream();
+		play(50 + i, 3);
+		/* the slots are written: the guest does not know */
+		check(event_page_write(&events, ++position * FRAME_SIZE));
+		linux_interrupt(&guest);
+		check_eq(guest.told, position - 1);
+		/* and writes what it likes where we count */
+		((uint32_t *)page)[1] = 0xdeadbeef;
+		accepted = guest.accepted;
+		event_page_resume(&events, d, page, events.produced, events.base);
+		linux_interrupt(&guest);
+		check_eq(guest.accepted, accepted + 1);
+		check_eq(guest.told, position);
+		/* after the last step there is nothing to be made good */
+		event_page_resume(&events, d, page, events.produced, events.base);
+		linux_interrupt(&guest);
+		check_eq(guest.accepted, accepted + 1);
+		play(100, 7);
+		event_page_close(&events);
+		linux_free(&guest);
+	}
+}
+
+TEST(older_linux_takes_every_position_of_a_resumed_page)
+{
+	killed_while_posting(LINUX_OLDER);
+}
+
+TEST(newer_linux_takes_every_position_of_a_resumed_page)
+{
+	killed_while_posting(LINUX_NEWER);
+}
+
+TEST(version_1_resumes_without_a_page)
+{
+	event_page_resume(&events, &wire_dialects[WIRE_DIALECT_1], NULL, 0, 0);
+	check(!event_page_write(&events, 4));
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include <spa/param/audio/raw.h>
+#include <spa/utils/defs.h>
 
 #include "frames.h"
 #include "test.h"
@@ -126,29 +127,57 @@ TEST(nothing_is_left_above_unsigned_24_bits)
 	becomes(SPA_AUDIO_FORMAT_U24_32_BE, htobe32(0xff800000), htobe32(0x00000000));
 }
 
-static void silence_is(uint32_t format, uint8_t octet)
+static void silence_is(uint32_t format, const uint8_t *sample, size_t octets)
 {
-	uint8_t wanted[32], to[33];
+	uint8_t to[33];
+	size_t i;
 
-	memset(wanted, octet, sizeof(wanted));
 	memset(to, 0x5a, sizeof(to));
-	frames_silence(format, to, sizeof(wanted));
-	check_mem(to, wanted, sizeof(wanted));
+	frames_silence(format, to, 32);
+	for (i = 0; i < 32; i++)
+		check_eq(to[i], sample[i % octets]);
 	check_eq(to[32], 0x5a);
 }
 
+#define SILENCE(format,...)							\
+	silence_is(SPA_AUDIO_FORMAT_##format, (const uint8_t[]) { __VA_ARGS__ },	\
+			sizeof((const uint8_t[]) { __VA_ARGS__ }))
+
 TEST(silence_is_what_each_format_takes_for_it)
 {
-	silence_is(SPA_AUDIO_FORMAT_S8, 0);
-	silence_is(SPA_AUDIO_FORMAT_U8, 0x80);
-	silence_is(SPA_AUDIO_FORMAT_S16_LE, 0);
-	silence_is(SPA_AUDIO_FORMAT_S16_BE, 0);
-	silence_is(SPA_AUDIO_FORMAT_S24_32_LE, 0);
-	silence_is(SPA_AUDIO_FORMAT_S32_BE, 0);
-	silence_is(SPA_AUDIO_FORMAT_F32_LE, 0);
-	silence_is(SPA_AUDIO_FORMAT_F64_BE, 0);
-	silence_is(SPA_AUDIO_FORMAT_ULAW, 0xff);
-	silence_is(SPA_AUDIO_FORMAT_ALAW, 0xd5);
+	SILENCE(S8, 0);
+	SILENCE(U8, 0x80);
+	SILENCE(S16_LE, 0, 0);
+	SILENCE(U16_LE, 0, 0x80);
+	SILENCE(U16_BE, 0x80, 0);
+	SILENCE(S24_32_BE, 0, 0, 0, 0);
+	SILENCE(U24_32_LE, 0, 0, 0x80, 0);
+	SILENCE(U24_32_BE, 0, 0x80, 0, 0);
+	SILENCE(S32_BE, 0, 0, 0, 0);
+	SILENCE(U32_LE, 0, 0, 0, 0x80);
+	SILENCE(U32_BE, 0x80, 0, 0, 0);
+	SILENCE(F32_LE, 0, 0, 0, 0);
+	SILENCE(F64_BE, 0, 0, 0, 0, 0, 0, 0, 0);
+	SILENCE(ULAW, 0xff);
+	SILENCE(ALAW, 0xd5);
+}
+
+/* as the graph sees it: unsigned samples become signed on the way there */
+TEST(silence_of_unsigned_samples_is_their_middle)
+{
+	static const uint32_t formats[] = {
+		SPA_AUDIO_FORMAT_U16_LE, SPA_AUDIO_FORMAT_U16_BE, SPA_AUDIO_FORMAT_U24_32_LE,
+		SPA_AUDIO_FORMAT_U24_32_BE, SPA_AUDIO_FORMAT_U32_LE, SPA_AUDIO_FORMAT_U32_BE,
+	};
+	uint8_t silence[32], heard[32], zero[32] = { 0 };
+	size_t i;
+
+	for (i = 0; i < SPA_N_ELEMENTS(formats); i++) {
+		frames_silence(formats[i], silence, sizeof(silence));
+		check(memcmp(silence, zero, sizeof(zero)) != 0);
+		frames_copy(formats[i], heard, silence, sizeof(silence));
+		check_mem(heard, zero, sizeof(zero));
+	}
 }
 
 TEST(nothing_is_copied_when_there_is_nothing)

@@ -43,6 +43,8 @@ static uint32_t event_page[1024] __attribute__((aligned(4096)));
 static uint32_t directory[1024] __attribute__((aligned(4096)));
 static uint8_t buffer[BUFFER] __attribute__((aligned(4096)));
 
+static struct state_record record;
+
 static struct {
 	struct line line;
 	struct guest guest;
@@ -190,6 +192,7 @@ static void start(bool capture)
 		.evt_ring_ref = EVENTS_GREF,
 		.evt_event_channel = EVENT_PORT,
 	};
+	t.line.record = &record;
 	limits_init(&t.line.config.limits, UINT64_C(1) << WIRE_FORMAT_S16_LE, BUFFER);
 	ring.req_event = ring.rsp_event = 1;
 	for (i = 0; i < BUFFER / 4096; i++)
@@ -594,5 +597,296 @@ TEST(a_connection_that_fails_leaves_nothing_behind)
 	t.deny_port = EVENT_PORT;
 	does_not_connect(RING_GREF, EVENTS_GREF);
 	line_disconnect(&t.line);
+	stop();
+}
+
+/* Killed, and resumed by the next backend. */
+
+static struct line killed;	/* what the kernel takes back, we keep from the leak sanitizer */
+
+static void kill_it(void)
+{
+	killed = t.line;
+	t.line = (struct line) { .config = killed.config, .record = &record };
+	t.mapped = t.handles = t.bound = 0;
+}
+
+static void resume_it(void)
+{
+	t.answers = 0;
+	check_eq(line_resume(&t.line, &t.guest), 0);
+	check_eq(t.handles, 1);
+	check_eq(t.bound, 2);
+	/* the guest is woken for what it was shown */
+	check_eq(t.answers, 1);
+}
+
+/* a cycle of the graph */
+static void cycle(uint32_t frames)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+
+	atomic_store(&t.line.stream->settled, true);
+	check(xen_snd_stream_acquire(&t.line.stream->iface, frames, 1000000, spans) > 0);
+	xen_snd_stream_release(&t.line.stream->iface, frames);
+}
+
+static uint64_t position(void)
+{
+	return atomic_load(&t.line.stream->counters.position);
+}
+
+static uint64_t filled(void)
+{
+	return atomic_load(&t.line.stream->filled);
+}
+
+static void start_playing(void)
+{
+	start(false);
+	check_eq(ask(make_open()), 0);
+	check_eq(ask_span(XENSND_OP_WRITE, 0, BUFFER), 0);
+	check_eq(ask_trigger(XENSND_OP_TRIGGER_START), 0);
+	cycle(1024);
+}
+
+TEST(a_stream_goes_on_where_it_was_killed)
+{
+	start_playing();
+	check_eq(event_page[1], 2);
+	kill_it();
+	event_page[1] = 99;
+	ring.rsp_prod = 77;
+	resume_it();
+	check_eq(ring.rsp_prod, 3);
+	check_eq(event_page[1], 2);
+	check_eq(t.mapped, 2 + BUFFER / 4096);
+	check_eq(state(), STREAM_RUNNING);
+	check_eq(position(), 1024);
+	check_eq(filled(), BUFFER / FRAME);
+	check_eq(t.changes, 3);
+	cycle(1024);
+	check_eq(event_page[1], 4);
+	check_eq(ask_span(XENSND_OP_WRITE, 0, 2048 * FRAME), 0);
+	check_eq(filled(), BUFFER / FRAME + 2048);
+	check_eq(ask_trigger(XENSND_OP_TRIGGER_STOP), 0);
+	check_eq(position(), BUFFER / FRAME);
+	check_eq(ask(make(XENSND_OP_CLOSE)), 0);
+	check_eq(t.mapped, 2);
+	stop();
+}
+
+TEST(a_line_without_a_stream_goes_on_too)
+{
+	start_playing();
+	check_eq(ask(make(XENSND_OP_CLOSE)), 0);
+	kill_it();
+	resume_it();
+	check(t.line.stream == NULL);
+	check_eq(t.mapped, 2);
+	check_eq(ask(make_open()), 0);
+	check_eq(ask_trigger(XENSND_OP_TRIGGER_START), 0);
+	cycle(1024);
+	/* older Linux counts from the making of the page */
+	check_eq(event_page[1], 4);
+	stop();
+}
+
+TEST(what_was_asked_meanwhile_is_answered)
+{
+	start_playing();
+	kill_it();
+	put(make(XENSND_OP_TRIGGER));
+	ring.slots[(ring.req_prod - 1) % 32].req.op.trigger.type = XENSND_OP_TRIGGER_PAUSE;
+	resume_it();
+	line_serve(&t.line);
+	check_eq(ring.rsp_prod, ring.req_prod);
+	check_eq(state(), STREAM_PAUSED);
+	stop();
+}
+
+/* Killed when the work was done and the answer not yet on record. */
+static void again(void)
+{
+	atomic_store(&record.answered, --ring.rsp_prod);
+	kill_it();
+	resume_it();
+	line_serve(&t.line);
+	check_eq(ring.rsp_prod, ring.req_prod);
+	check_eq(ring.slots[(ring.rsp_prod - 1) % 32].resp.status, 0);
+}
+
+/* the slot holds the answer then: what was asked is put there again */
+static void put_again(struct xensnd_req req)
+{
+	ring.slots[(ring.req_prod - 1) % 32].req = req;
+}
+
+TEST(a_request_that_is_served_twice_does_what_it_does_once)
+{
+	struct xensnd_req req;
+
+	start(false);
+	req = make_open();
+	check_eq(ask(req), 0);
+	put_again(req);
+	again();
+	check_eq(t.mapped, 2 + BUFFER / 4096);
+
+	req = make(XENSND_OP_WRITE);
+	req.op.rw.offset = 0;
+	req.op.rw.length = BUFFER;
+	check_eq(ask(req), 0);
+	put_again(req);
+	again();
+	check_eq(filled(), BUFFER / FRAME);
+
+	req = make(XENSND_OP_TRIGGER);
+	req.op.trigger.type = XENSND_OP_TRIGGER_START;
+	check_eq(ask(req), 0);
+	put_again(req);
+	again();
+	check_eq(state(), STREAM_RUNNING);
+	check_eq(position(), 0);
+	cycle(1000);
+
+	req.op.trigger.type = XENSND_OP_TRIGGER_STOP;
+	check_eq(ask(req), 0);
+	put_again(req);
+	again();
+	check_eq(state(), STREAM_PREPARED);
+	check_eq(position(), BUFFER / FRAME);
+
+	req = make(XENSND_OP_CLOSE);
+	check_eq(ask(req), 0);
+	put_again(req);
+	again();
+	check_eq(t.mapped, 2);
+	stop();
+}
+
+/* A guest that waited too long has freed its pages: others may have them now. */
+static void gives_up_the_pages(struct xensnd_req req)
+{
+	start_playing();
+	kill_it();
+	put(req);
+	resume_it();
+	check(t.line.stream == NULL);
+	check_eq(t.mapped, 2);
+	line_serve(&t.line);
+	check_eq(ring.rsp_prod, ring.req_prod);
+	check_eq(ring.slots[(ring.rsp_prod - 1) % 32].resp.status, 0);
+}
+
+TEST(pages_that_the_guest_wants_closed_are_not_mapped_again)
+{
+	gives_up_the_pages(make(XENSND_OP_CLOSE));
+	check(t.line.stream == NULL);
+	stop();
+}
+
+TEST(pages_that_the_guest_has_replaced_are_not_mapped_again)
+{
+	gives_up_the_pages(make_open());
+	check_eq(state(), STREAM_PREPARED);
+	check_eq(position(), 0);
+	stop();
+}
+
+TEST(pages_that_are_gone_end_the_connection)
+{
+	start_playing();
+	kill_it();
+	t.deny_buffer = true;
+	check_eq(line_resume(&t.line, &t.guest), -EFAULT);
+	check_eq(t.mapped, 0);
+	check_eq(t.handles, 0);
+	check_eq(t.bound, 0);
+	check_eq(line_connect(&t.line, &t.guest), 0);
+	stop();
+}
+
+/* between two hw_params() */
+TEST(a_stream_that_does_not_run_may_lose_its_pages)
+{
+	start(false);
+	check_eq(ask(make_open()), 0);
+	kill_it();
+	t.deny_buffer = true;
+	resume_it();
+	check(t.line.stream == NULL);
+	check_eq(t.mapped, 2);
+	t.deny_buffer = false;
+	check_eq(ask(make_open()), 0);
+	stop();
+}
+
+TEST(a_record_that_says_what_can_not_be_ends_the_connection)
+{
+	start_playing();
+	kill_it();
+	record.moments[atomic_load(&record.current)].posted = UINT64_MAX;
+	check_eq(line_resume(&t.line, &t.guest), -EINVAL);
+	check_eq(t.mapped, 0);
+	check_eq(line_connect(&t.line, &t.guest), 0);
+	stop();
+}
+
+TEST(volume_and_mute_outlast_a_kill)
+{
+	int32_t *cells = (int32_t *)buffer;
+
+	start(false);
+	check_eq(ask(make_open()), 0);
+	cells[0] = -6000;
+	cells[1] = -20000;
+	check_eq(ask_span(XENSND_OP_SET_VOLUME, 0, 8), 0);
+	cells[0] = 0;
+	cells[1] = 1;
+	check_eq(ask_span(XENSND_OP_MUTE, 0, 8), 0);
+	kill_it();
+	resume_it();
+	check_eq(atomic_load(&t.line.stream->channels[0].volume), -6000);
+	check_eq(atomic_load(&t.line.stream->channels[1].volume), -20000);
+	check_eq(atomic_load(&t.line.stream->channels[0].mute), false);
+	check_eq(atomic_load(&t.line.stream->channels[1].mute), true);
+	check(t.line.stream->iface.gains.channel[0] < 0.51f);
+	check(t.line.stream->iface.gains.channel[1] == 0.0f);
+	/* a stream that is opened is as loud as any */
+	check_eq(ask(make_open()), 0);
+	kill_it();
+	resume_it();
+	check_eq(atomic_load(&t.line.stream->channels[0].volume), 0);
+	check_eq(atomic_load(&t.line.stream->channels[1].mute), false);
+	stop();
+}
+
+TEST(leaving_changes_nothing_that_the_guest_sees)
+{
+	start_playing();
+	line_leave(&t.line);
+	check_eq(t.mapped, 0);
+	check_eq(t.handles, 0);
+	check_eq(t.bound, 0);
+	check_eq(t.changes, 3);
+	/* the event's type: still a position */
+	check_eq(((uint8_t *)event_page)[64 + 2], XENSND_EVT_CUR_POS);
+	t.line.record = &record;
+	resume_it();
+	check_eq(state(), STREAM_RUNNING);
+	check_eq(position(), 1024);
+	stop();
+}
+
+TEST(without_a_record_all_is_as_ever)
+{
+	start(false);
+	t.line.record = NULL;
+	check_eq(ask(make_open()), 0);
+	check_eq(ask_span(XENSND_OP_WRITE, 0, BUFFER), 0);
+	check_eq(ask_trigger(XENSND_OP_TRIGGER_START), 0);
+	cycle(1024);
+	check_eq(position(), 1024);
 	stop();
 }

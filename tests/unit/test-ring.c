@@ -42,7 +42,7 @@ static void start_at(uint32_t index)
 	page.req_event = page.rsp_event = 1;
 	ring_init(&ring, &wire_dialects[shape->dialect], &page);
 	/* as after that many requests */
-	ring.consumed = ring.published = index;
+	ring.consumed = ring.answered = index;
 	page.req_prod = page.rsp_prod = index;
 }
 
@@ -74,6 +74,7 @@ static void play(uint32_t n)
 		check_packet(packet, i);
 		memset(packet, ~i, sizeof(packet));
 		ring_answer(&ring, packet);
+		ring_show(&ring);
 		check_eq(page.rsp_prod, at + 1);
 		check_packet(slot(at), ~i);
 	}
@@ -120,6 +121,7 @@ TEST(a_full_ring_is_taken_whole)
 			check_eq(ring_take(&ring, packet), 1);
 			check_packet(packet, i);
 			ring_answer(&ring, packet);
+			ring_show(&ring);
 		}
 		check_eq(ring_take(&ring, packet), 0);
 	}
@@ -178,6 +180,7 @@ TEST(the_guest_can_not_move_the_backends_indices)
 		page.rsp_event = 0xdeadbeef;
 		page.req_event = 0xdeadbeef;
 		ring_answer(&ring, packet);
+		ring_show(&ring);
 		check_eq(page.rsp_prod, 6);
 		check_eq(ring_rearm(&ring), false);
 		check_eq(page.req_event, 7);
@@ -203,5 +206,72 @@ TEST(rearming_sees_a_request_that_came_before_it)
 		start_at(3);
 		put_request(0);
 		check_eq(ring_rearm(&ring), true);
+	}
+}
+
+/* Killed between writing a response and showing it, or right after: the same. */
+TEST(a_resumed_ring_shows_what_was_answered_and_serves_the_rest)
+{
+	uint8_t packet[WIRE_PACKET_SIZE] = { 0 };
+
+	EACH_DIALECT {
+		start_at(UINT32_MAX - 1);
+		put_request(1);
+		put_request(2);
+		check_eq(ring_take(&ring, packet), 1);
+		memset(packet, 0x77, sizeof(packet));
+		ring_answer(&ring, packet);
+		check_eq(page.rsp_prod, UINT32_MAX - 1);
+		ring_resume(&ring, &wire_dialects[shape->dialect], &page, UINT32_MAX);
+		check_eq(page.rsp_prod, UINT32_MAX);
+		check_packet(slot(UINT32_MAX - 1), 0x77);
+		check_eq(ring_take(&ring, packet), 1);
+		check_packet(packet, 2);
+		ring_answer(&ring, packet);
+		ring_show(&ring);
+		check_eq(page.rsp_prod, 0);
+		check_eq(ring_take(&ring, packet), 0);
+	}
+}
+
+TEST(a_resumed_ring_does_not_believe_the_guest)
+{
+	uint8_t packet[WIRE_PACKET_SIZE];
+
+	EACH_DIALECT {
+		start_at(7);
+		page.rsp_prod = 3;
+		ring_resume(&ring, &wire_dialects[shape->dialect], &page, 7);
+		check_eq(page.rsp_prod, 7);
+		check_eq(ring_take(&ring, packet), 0);
+	}
+}
+
+static void put_operation(uint8_t op)
+{
+	memset(slot(page.req_prod), 0xa5, shape->packet);
+	slot(page.req_prod)[2] = op;
+	page.req_prod++;
+}
+
+TEST(a_waiting_request_is_found_and_stays)
+{
+	uint8_t packet[WIRE_PACKET_SIZE];
+
+	EACH_DIALECT {
+		start_at(UINT32_MAX);
+		put_operation(WIRE_OP_OPEN);
+		ring.consumed = ring.answered = 0;	/* that one was taken */
+		check(!ring_has(&ring, WIRE_OP_OPEN, WIRE_OP_CLOSE));
+		put_operation(WIRE_OP_WRITE);
+		check(!ring_has(&ring, WIRE_OP_OPEN, WIRE_OP_CLOSE));
+		put_operation(WIRE_OP_CLOSE);
+		check(ring_has(&ring, WIRE_OP_OPEN, WIRE_OP_CLOSE));
+		check_eq(ring_take(&ring, packet), 1);
+		check_eq(packet[2], WIRE_OP_WRITE);
+		/* an index out of all reason is no reason to look for ever */
+		page.req_prod = UINT32_MAX;
+		ring_has(&ring, WIRE_OP_SET_VOLUME, WIRE_OP_MUTE);
+		check_eq(ring_take(&ring, packet), -EPROTO);
 	}
 }

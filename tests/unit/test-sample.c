@@ -94,39 +94,6 @@ TEST(a_format_that_is_none_is_unknown)
 	check_eq(sample_graph_format(WIRE_FORMAT_GSM), SPA_AUDIO_FORMAT_UNKNOWN);
 }
 
-static void is_silence(uint32_t format, const uint8_t *sample, size_t octets)
-{
-	uint8_t to[17];
-	size_t i;
-
-	memset(to, 0x5a, sizeof(to));
-	sample_silence(sample_guest_format(format), to, 16);
-	for (i = 0; i < 16; i++)
-		check_eq(to[i], sample[i % octets]);
-	check_eq(to[16], 0x5a);
-}
-
-#define SILENCE(format,...)							\
-	is_silence(WIRE_FORMAT_##format, (const uint8_t[]) { __VA_ARGS__ },	\
-			sizeof((const uint8_t[]) { __VA_ARGS__ }))
-
-TEST(silence_is_what_a_guest_takes_for_it)
-{
-	SILENCE(S8, 0);
-	SILENCE(U8, 0x80);
-	SILENCE(S16_LE, 0, 0);
-	SILENCE(U16_LE, 0, 0x80);
-	SILENCE(U16_BE, 0x80, 0);
-	SILENCE(S24_BE, 0, 0, 0, 0);
-	SILENCE(U24_LE, 0, 0, 0x80, 0);
-	SILENCE(U24_BE, 0, 0x80, 0, 0);
-	SILENCE(U32_LE, 0, 0, 0, 0x80);
-	SILENCE(U32_BE, 0x80, 0, 0, 0);
-	SILENCE(F64_BE, 0, 0, 0, 0, 0, 0, 0, 0);
-	SILENCE(MU_LAW, 0xff);
-	SILENCE(A_LAW, 0xd5);
-}
-
 TEST(one_and_two_channels_are_mono_and_stereo)
 {
 	uint32_t position[SPA_AUDIO_MAX_CHANNELS];

@@ -5,8 +5,12 @@
  * that must not bring a removed directory back. */
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "store.h"
 #include "test.h"
@@ -20,6 +24,9 @@ static struct {
 	unsigned int started, committed;
 	char path[256], written[256];
 } store;
+
+/* what is behind a handle is libxenstore's */
+#define XS	((struct xs_handle *)&store)
 
 /* in the place of libxenstore's */
 
@@ -83,7 +90,7 @@ static int read_number(const char *value, unsigned int size, uint32_t *number)
 {
 	set(value, size);
 	*number = 12345;
-	return store_read_number(NULL, number, "/a/%u/b", 7);
+	return store_read_number(XS, number, "/a/%u/b", 7);
 }
 
 #define NUMBER(value)	read_number(value, sizeof(value) - 1, &number)
@@ -106,18 +113,18 @@ TEST(a_number_is_decimal_and_nothing_else)
 	check_eq(number, UINT32_MAX);
 	check_eq(NUMBER("0012"), 0);
 	check_eq(number, 12);
-	check_eq(NUMBER(""), -EINVAL);
-	check_eq(NUMBER("-1"), -EINVAL);
-	check_eq(NUMBER("+1"), -EINVAL);
-	check_eq(NUMBER(" 1"), -EINVAL);
-	check_eq(NUMBER("1 "), -EINVAL);
-	check_eq(NUMBER("0x10"), -EINVAL);
-	check_eq(NUMBER("1e3"), -EINVAL);
-	check_eq(NUMBER("4294967296"), -EINVAL);
-	check_eq(NUMBER("\xff"), -EINVAL);
+	check_eq(NUMBER(""), -EBADMSG);
+	check_eq(NUMBER("-1"), -EBADMSG);
+	check_eq(NUMBER("+1"), -EBADMSG);
+	check_eq(NUMBER(" 1"), -EBADMSG);
+	check_eq(NUMBER("1 "), -EBADMSG);
+	check_eq(NUMBER("0x10"), -EBADMSG);
+	check_eq(NUMBER("1e3"), -EBADMSG);
+	check_eq(NUMBER("4294967296"), -EBADMSG);
+	check_eq(NUMBER("\xff"), -EBADMSG);
 	check_eq(number, 12345);
 	check(NUMBER("99999999999999999999999999") < 0);
-	check_eq(store_read_number(NULL, &number, "%0300u", 1), -ENAMETOOLONG);
+	check_eq(store_read_number(XS, &number, "%0300u", 1), -ENAMETOOLONG);
 }
 
 TEST(a_value_that_is_not_there_is_enoent)
@@ -125,8 +132,8 @@ TEST(a_value_that_is_not_there_is_enoent)
 	uint32_t number = 3;
 	char value[8];
 
-	check_eq(store_read_number(NULL, &number, "/x"), -ENOENT);
-	check_eq(store_read(NULL, value, sizeof(value), "/x"), -ENOENT);
+	check_eq(store_read_number(XS, &number, "/x"), -ENOENT);
+	check_eq(store_read(XS, value, sizeof(value), "/x"), -ENOENT);
 	check_eq(number, 3);
 }
 
@@ -135,7 +142,7 @@ TEST(a_value_ends_at_its_first_nul)
 	char value[8];
 
 	set("ab\0cd", 5);
-	check_eq(store_read(NULL, value, sizeof(value), "/x"), 0);
+	check_eq(store_read(XS, value, sizeof(value), "/x"), 0);
 	check_str(value, "ab");
 }
 
@@ -144,9 +151,9 @@ TEST(a_value_that_is_too_long_is_refused)
 	char value[8];
 
 	set("1234567", 7);
-	check_eq(store_read(NULL, value, sizeof(value), "/x"), 0);
+	check_eq(store_read(XS, value, sizeof(value), "/x"), 0);
 	set("12345678", 8);
-	check_eq(store_read(NULL, value, sizeof(value), "/x"), -E2BIG);
+	check_eq(store_read(XS, value, sizeof(value), "/x"), -E2BIG);
 }
 
 static const char *label(const char *value, unsigned int size)
@@ -155,7 +162,7 @@ static const char *label(const char *value, unsigned int size)
 
 	set(value, size);
 	memset(text, 'z', sizeof(text));
-	store_read_label(NULL, text, sizeof(text), "/x");
+	store_read_label(XS, text, sizeof(text), "/x");
 	check(strlen(text) < sizeof(text));
 	return text;
 }
@@ -204,7 +211,7 @@ TEST(a_label_that_is_too_long_is_cut)
 
 static int write_state(void)
 {
-	return store_write_if(NULL, "/b/state", "4", "/b/%s", "state");
+	return store_write_if(XS, "/b/state", "4", "/b/%s", "state");
 }
 
 TEST(a_value_is_written_where_its_guard_is)
@@ -242,4 +249,66 @@ TEST(an_entry_of_a_directory_is_its_whole_name)
 	check(!store_has_entry(listing, 5, 1));
 	check(!store_has_entry(listing, 5, 2));
 	check(!store_has_entry(listing, 0, 0));
+}
+
+TEST(without_xenstored_nothing_is_read_or_written)
+{
+	uint32_t number;
+
+	store.value = "1";
+	store.size = 1;
+	store.guard = true;
+	check_eq(store_read_number(NULL, &number, "/x"), -ENOTCONN);
+	check_eq(store_write_if(NULL, "/b/state", "4", "/b/state"), -ENOTCONN);
+	check_eq(store.started, 0);
+}
+
+/* What is wrong with a value says nothing of xenstored. */
+TEST(an_answer_is_told_from_none)
+{
+	check(!store_is_lost(0));
+	check(!store_is_lost(-ENOENT));
+	check(!store_is_lost(-EACCES));
+	check(!store_is_lost(-E2BIG));
+	check(!store_is_lost(-EBADMSG));
+	check(store_is_lost(-ENOTCONN));
+	check(store_is_lost(-EIO));
+	check(store_is_lost(-EBADF));
+	check(store_is_lost(-EINVAL));
+}
+
+static int listen_at(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	check_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	check_eq(listen(fd, 1), 0);
+	return fd;
+}
+
+TEST(the_lifeline_hangs_up_when_xenstored_ends)
+{
+	char dir[] = "/tmp/xen-snd-test.XXXXXX", path[64];
+	struct pollfd p = { .events = POLLIN };
+	int server, peer;
+
+	check(mkdtemp(dir) != NULL);
+	setenv("XENSTORED_RUNDIR", dir, 1);
+	unsetenv("XENSTORED_PATH");
+	snprintf(path, sizeof(path), "%s/socket", dir);
+	check_eq(store_open_lifeline(), -ENOENT);
+	server = listen_at(path);
+	check((p.fd = store_open_lifeline()) >= 0);
+	check((peer = accept(server, NULL, NULL)) >= 0);
+	check_eq(poll(&p, 1, 0), 0);
+	close(peer);
+	close(server);
+	check_eq(poll(&p, 1, 0), 1);
+	check(p.revents & POLLHUP);
+	close(p.fd);
+	check_eq(store_open_lifeline(), -ECONNREFUSED);
+	check_eq(unlink(path), 0);
+	check_eq(rmdir(dir), 0);
 }

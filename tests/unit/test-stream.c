@@ -55,11 +55,12 @@ static void on_changed(struct stream_watcher *watcher, struct stream *stream)
 	t.changes++;
 }
 
-static void open_stream(uint32_t buffer, uint32_t period, bool capture)
+static void open_stream_of(uint32_t format, uint32_t buffer, uint32_t period, bool capture)
 {
 	static const struct stream_identity identity = { .guest = "test", .domid = 3 };
 	struct xen_snd_geometry geometry = {
-		.format = SPA_AUDIO_FORMAT_S16_LE,
+		.format = format,
+		.guest_format = format,
 		.rate = RATE,
 		.channels = 2,
 		.position = { SPA_AUDIO_CHANNEL_FL, SPA_AUDIO_CHANNEL_FR },
@@ -76,8 +77,16 @@ static void open_stream(uint32_t buffer, uint32_t period, bool capture)
 	linux_set_geometry(&t.guest, buffer, period, FRAME_SIZE);
 	t.ring = calloc(buffer, FRAME_SIZE);
 	t.number = 1;
-	t.stream = stream_open(&identity, &geometry, capture, t.ring, &t.events, &t.watcher);
+	t.stream = stream_open(&(struct stream_config) {
+		.identity = &identity, .geometry = &geometry, .capture = capture,
+		.data = t.ring, .events = &t.events, .watcher = &t.watcher,
+	});
 	check(t.stream != NULL);
+}
+
+static void open_stream(uint32_t buffer, uint32_t period, bool capture)
+{
+	open_stream_of(SPA_AUDIO_FORMAT_S16_LE, buffer, period, capture);
 }
 
 /* its node has links, and the graph has run since */
@@ -622,6 +631,84 @@ TEST(what_was_left_at_stop_is_not_heard_after_the_next_start)
 	close_stream();
 }
 
+/* A write that was under way when the guest stopped comes after the stop. */
+TEST(a_write_that_a_stop_has_overtaken_is_not_heard)
+{
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	play_cycle(480);
+	interrupt();
+	stop();
+	stream_write(t.stream, 3 * 480, 480);
+
+	/* it starts again with less than that in its ring */
+	t.origin = t.guest.told;
+	t.app = t.heard = t.silent = 0;
+	t.number = 1;
+	app_write_frames(480);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_START), 0);
+	play_cycle(480);
+	play_cycle(4 * 480);
+	check_eq(t.heard, 480);
+	check_eq(t.silent, 4 * 480);
+	close_stream();
+}
+
+TEST(a_guest_that_missed_the_position_at_stop_has_it_before_it_starts)
+{
+	uint32_t i;
+
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	/* it reads no events until the page is full */
+	for (i = 0; i < 40; i++)
+		skip_cycle(490);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_STOP), 0);
+	linux_interrupt(&t.guest);
+	check(t.guest.told != position());
+
+	stream_write(t.stream, 0, 480);
+	linux_interrupt(&t.guest);
+	check_eq(t.guest.told, position());
+	check_eq(t.guest.hw_ptr, 0);
+	close_stream();
+}
+
+/* What a guest writes after a suspend, before it starts, begins where it starts. */
+TEST(what_a_suspended_guest_writes_before_it_starts_is_heard)
+{
+	uint32_t played, i;
+
+	for (played = 480; played <= 9600; played += 480) {
+		open_stream(4800, 480, false);
+		link_node();
+		start();
+		for (i = 0; i < played; i += 240) {
+			play_cycle(240);
+			interrupt();
+		}
+		check_eq(stream_trigger(t.stream, WIRE_TRIGGER_PAUSE), 0);
+
+		t.number = 1;
+		t.app = t.heard = t.silent = 0;
+		app_write_frames(buffer_frames());
+		check_eq(stream_trigger(t.stream, WIRE_TRIGGER_START), 0);
+		linux_interrupt(&t.guest);
+		check_eq(t.guest.told, position());
+		check_eq(t.guest.hw_ptr, 0);
+		t.origin = t.guest.told;
+		for (i = 0; i < 9600; i += 240) {
+			play_cycle(240);
+			interrupt();
+		}
+		check_eq(t.heard, 9600);
+		check_eq(t.silent, 0);
+		close_stream();
+	}
+}
+
 /* A guest that was suspended forgot where it was, and says START without STOP. */
 TEST(start_after_pause_aligns)
 {
@@ -814,11 +901,14 @@ TEST(a_reopened_stream_counts_from_zero)
 		t.ring = calloc(1000, FRAME_SIZE);
 		t.number = 1;
 		t.heard = 0;
-		t.stream = stream_open(&(struct stream_identity) { .domid = 3 },
-				&(struct xen_snd_geometry) { .rate = RATE,
-					.frame_size = FRAME_SIZE, .buffer_frames = 1000,
-					.period_frames = 100 },
-				false, t.ring, &t.events, &t.watcher);
+		t.stream = stream_open(&(struct stream_config) {
+			.identity = &(struct stream_identity) { .domid = 3 },
+			.geometry = &(struct xen_snd_geometry) { .rate = RATE,
+				.frame_size = FRAME_SIZE, .buffer_frames = 1000,
+				.period_frames = 100 },
+			.data = t.ring, .events = &t.events,
+			.watcher = &t.watcher,
+		});
 		link_node();
 		start();
 		play_cycle(150);
@@ -1155,15 +1245,88 @@ TEST(the_clock_runs_on_for_weeks)
 
 TEST(without_a_graph_capture_hears_silence)
 {
+	static const struct {
+		uint32_t format;
+		uint8_t silence;	/* each octet of it */
+	} formats[] = {
+		{ SPA_AUDIO_FORMAT_S16_LE, 0 },
+		{ SPA_AUDIO_FORMAT_ULAW, 0xff },
+		{ SPA_AUDIO_FORMAT_U8, 0x80 },
+	};
+	uint32_t f, i;
+
+	for (f = 0; f < SPA_N_ELEMENTS(formats); f++) {
+		open_stream_of(formats[f].format, 4800, 480, true);
+		memset(t.ring, 0x5a, 4800 * FRAME_SIZE);
+		start();
+		run_clock(NOW, NOW + 3 * SEC);
+		for (i = 0; i < 4800 * FRAME_SIZE; i++)
+			check_eq(((uint8_t *)t.ring)[i], formats[f].silence);
+		close_stream();
+	}
+}
+
+/* A node whose links are not there yet: what it hears is not the guest's affair. */
+TEST(capture_hears_silence_until_all_ports_are_linked)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
 	uint32_t i;
 
 	open_stream(4800, 480, true);
 	memset(t.ring, 0x5a, 4800 * FRAME_SIZE);
 	start();
-	run_clock(NOW, NOW + 3 * SEC);
-	for (i = 0; i < 4800; i++)
+	for (i = 1; i <= 3; i++) {
+		check_eq(acquire(1000, spans), -EAGAIN);
+		check_eq(position(), i * 1000);
+	}
+	for (i = 0; i < 3000; i++)
 		check_eq(t.ring[i], 0);
+	check_eq(t.ring[3000], 0x5a5a5a5a);
+	atomic_store(&t.stream->linked, true);
+	check_eq(acquire(1000, spans), 1);
+	release(1000);
+	check_eq(position(), 4000);
+	check_eq(t.ring[3000], 0x5a5a5a5a);
 	close_stream();
+}
+
+/* A graph that runs and has no links for the node: the guest is woken with time to spare. */
+static void unlinked_wakes_in_time(uint32_t quantum, uint32_t period, bool capture)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	uint64_t limit = SPA_MAX(2 * period * SEC / RATE * 11 / 10, 100 * MSEC);
+	uint64_t now = NOW, cycle = quantum * SEC / RATE, due = NOW + cycle - 1, tick = NOW;
+
+	open_stream(2 * period, period, capture);
+	start();
+	while (t.guest.wakes == 0) {
+		now = SPA_MIN(due, tick);
+		check(now < NOW + SEC);
+		if (now == due) {
+			check_eq(acquire(quantum, spans), -EAGAIN);
+			due += cycle;
+		}
+		if (now == tick)
+			tick += stream_tick(t.stream, now);
+		linux_interrupt(&t.guest);
+	}
+	if (now - NOW + 10 * MSEC > limit)
+		test_fail(__FILE__, __LINE__, "quantum %u, period %u: woken after %"PRIu64" ms of "
+				"%"PRIu64, quantum, period, (now - NOW) / MSEC, limit / MSEC);
+	close_stream();
+}
+
+TEST(in_a_graph_without_links_the_guest_is_woken_before_it_gives_up)
+{
+	unlinked_wakes_in_time(1024, 2048, false);
+	unlinked_wakes_in_time(1024, 2048, true);
+	unlinked_wakes_in_time(512, 2048, false);
+	unlinked_wakes_in_time(512, 2048, true);
+	unlinked_wakes_in_time(2048, 2048, false);
+	unlinked_wakes_in_time(2048, 4096, true);
+	unlinked_wakes_in_time(2048, 4096, false);
+	unlinked_wakes_in_time(256, 512, false);
+	unlinked_wakes_in_time(256, 512, true);
 }
 
 /* which is not zero to a guest that records unsigned samples */

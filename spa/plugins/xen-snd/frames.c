@@ -69,29 +69,35 @@ static void flip_32(void *samples, size_t size, uint32_t sign)
 		*s ^= sign;
 }
 
+static void flip_signs(uint32_t format, void *samples, size_t size)
+{
+	switch (format) {
+	case SPA_AUDIO_FORMAT_U16_LE:
+		flip_16(samples, size, htole16(0x8000));
+		break;
+	case SPA_AUDIO_FORMAT_U16_BE:
+		flip_16(samples, size, htobe16(0x8000));
+		break;
+	case SPA_AUDIO_FORMAT_U24_32_LE:
+		flip_24(samples, size, htole32(UINT32_C(0x00800000)), htole32(UINT32_C(0x00ffffff)));
+		break;
+	case SPA_AUDIO_FORMAT_U24_32_BE:
+		flip_24(samples, size, htobe32(UINT32_C(0x00800000)), htobe32(UINT32_C(0x00ffffff)));
+		break;
+	case SPA_AUDIO_FORMAT_U32_LE:
+		flip_32(samples, size, htole32(UINT32_C(0x80000000)));
+		break;
+	case SPA_AUDIO_FORMAT_U32_BE:
+		flip_32(samples, size, htobe32(UINT32_C(0x80000000)));
+		break;
+	}
+}
+
 void frames_copy(uint32_t format, void *to, const void *from, size_t size)
 {
 	/* the guest can change its pages meanwhile: check the copy */
 	memcpy(to, from, size);
 	switch (format) {
-	case SPA_AUDIO_FORMAT_U16_LE:
-		flip_16(to, size, htole16(0x8000));
-		break;
-	case SPA_AUDIO_FORMAT_U16_BE:
-		flip_16(to, size, htobe16(0x8000));
-		break;
-	case SPA_AUDIO_FORMAT_U24_32_LE:
-		flip_24(to, size, htole32(UINT32_C(0x00800000)), htole32(UINT32_C(0x00ffffff)));
-		break;
-	case SPA_AUDIO_FORMAT_U24_32_BE:
-		flip_24(to, size, htobe32(UINT32_C(0x00800000)), htobe32(UINT32_C(0x00ffffff)));
-		break;
-	case SPA_AUDIO_FORMAT_U32_LE:
-		flip_32(to, size, htole32(UINT32_C(0x80000000)));
-		break;
-	case SPA_AUDIO_FORMAT_U32_BE:
-		flip_32(to, size, htobe32(UINT32_C(0x80000000)));
-		break;
 	case SPA_AUDIO_FORMAT_F32_LE:
 		scrub_32(to, size, htole32(F32_EXPONENT));
 		break;
@@ -106,6 +112,9 @@ void frames_copy(uint32_t format, void *to, const void *from, size_t size)
 		break;
 	case SPA_AUDIO_FORMAT_F64:
 		scrub_64(to, size, F64_EXPONENT);
+		break;
+	default:
+		flip_signs(format, to, size);
 		break;
 	}
 }
@@ -124,6 +133,7 @@ void frames_silence(uint32_t format, void *to, size_t size)
 		break;
 	default:
 		memset(to, 0, size);
+		flip_signs(format, to, size);
 		break;
 	}
 }

@@ -1,7 +1,8 @@
 /* pipewire-xen-snd */
 /* SPDX-License-Identifier: MIT */
 
-/* Copying frames between a guest's pages and the graph's buffers. Realtime safe. */
+/* Copying frames between a guest's pages and the graph's buffers, and silence on both
+ * sides. Part of the plugin and of the module. Realtime safe. */
 
 #ifndef XEN_SND_FRAMES_H
 #define XEN_SND_FRAMES_H
@@ -15,7 +16,7 @@
  * filter and mixer after us. Each octet of `from` is read once. */
 void frames_copy(uint32_t format, void *to, const void *from, size_t size);
 
-/* Fill `size` octets with the silence of `format`, the graph's. */
+/* Fill `size` octets with the silence of `format`, the graph's or the guest's. */
 void frames_silence(uint32_t format, void *to, size_t size);
 
 #endif /* XEN_SND_FRAMES_H */

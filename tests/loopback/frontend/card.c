@@ -224,16 +224,21 @@ static void *run_card(void *data)
 	return NULL;
 }
 
-static int run(struct card *c)
+static int run_thread(struct card *c)
 {
-	c->backend_state = XENBUS_GONE;
-	c->state = XENBUS_INITIALISING;
 	c->quit_fd = eventfd(0, EFD_CLOEXEC);
 	c->xs = xs_open(0);
 	if (c->xs == NULL)
 		return -errno;
 	c->running = pthread_create(&c->thread, NULL, run_card, c) == 0;
 	return c->running ? 0 : -EAGAIN;
+}
+
+static int run(struct card *c)
+{
+	c->backend_state = XENBUS_GONE;
+	c->state = XENBUS_INITIALISING;
+	return run_thread(c);
 }
 
 static void halt(struct card *c)
@@ -270,14 +275,31 @@ int card_start(struct card *c, struct domain *d, uint32_t devid, const struct di
 	return run(c);
 }
 
+/* once, if its connection was never renewed */
+static void report_connects(struct card *c)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "card-%u", c->devid);
+	report_figure(name, "connects", c->connects);
+}
+
 void card_stop(struct card *c)
 {
 	if (c->xs == NULL)
 		return;
 	halt(c);
 	disconnect(c);
+	report_connects(c);
 	xs_close(c->xs);
 	c->xs = NULL;
+}
+
+int card_reconnect(struct card *c)
+{
+	halt(c);
+	xs_close(c->xs);
+	return run_thread(c);
 }
 
 static struct timespec deadline(uint32_t ms)
@@ -349,6 +371,33 @@ int card_shutdown(struct card *c)
 	write_state(c, XENBUS_CLOSED);
 	disconnect(c);
 	return res;
+}
+
+/* As Linux's xenbus_reset_frontend(). The old kernel's pages are taken back last. */
+int card_kexec(struct card *c)
+{
+	static const struct {
+		enum xenbus_state ours, wanted;
+	} steps[] = {
+		{ XENBUS_CLOSING, XENBUS_CLOSING },
+		{ XENBUS_CLOSED, XENBUS_CLOSED },
+		{ XENBUS_INITIALISING, XENBUS_INIT_WAIT },
+	};
+	int res = 0;
+
+	halt(c);
+	for (uint32_t i = 0; i < c->n_streams; i++) {
+		pcm_disconnect(&c->streams[i].substream);
+		pcm_close(&c->streams[i].substream);
+	}
+	for (uint32_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && res == 0; i++) {
+		write_state(c, steps[i].ours);
+		res = wait_backend(c, steps[i].wanted, 5000, "while XenBus is reset");
+	}
+	disconnect(c);
+	xs_close(c->xs);
+	c->xs = NULL;
+	return res < 0 ? res : run(c);
 }
 
 struct pcm *card_find(struct card *c, uint32_t pcm, uint32_t index)

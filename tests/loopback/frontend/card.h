@@ -47,12 +47,16 @@ int card_start(struct card *c, struct domain *d, uint32_t devid, const struct di
 		enum generation generation);
 /** the driver lets go without a word, as when the guest is no more */
 void card_stop(struct card *c);
+/** xenstored is another one: watch again; what was connected is so still */
+int card_reconnect(struct card *c);
 int card_wait_connected(struct card *c, uint32_t timeout_ms);
 /** rmmod and modprobe */
 int card_unload(struct card *c);
 int card_reload(struct card *c);
 /** the guest shuts down in order: close and wait to be let go */
 int card_shutdown(struct card *c);
+/** the driver is gone without a word, with streams open; the next kernel resets the bus */
+int card_kexec(struct card *c);
 struct pcm *card_find(struct card *c, uint32_t pcm, uint32_t index);
 
 #endif

@@ -193,6 +193,17 @@ static int do_crash(const struct statement *s)
 	return 0;
 }
 
+static int do_store_restarted(const struct statement *s)
+{
+	struct guest *g = s->guest;
+	int res = toolstack_reconnect(&g->toolstack);
+
+	for (int i = 0; i < MAX_CARDS && res == 0; i++)
+		if (g->cards[i].xs != NULL)
+			res = card_reconnect(&g->cards[i]);
+	return res;
+}
+
 static int do_unload(const struct statement *s)
 {
 	return card_unload(find_card(s));
@@ -206,6 +217,11 @@ static int do_reload(const struct statement *s)
 static int do_shutdown(const struct statement *s)
 {
 	return card_shutdown(find_card(s));
+}
+
+static int do_kexec(const struct statement *s)
+{
+	return card_kexec(find_card(s));
 }
 
 static int on_pcm(const struct statement *s, int (*call)(struct pcm *p))
@@ -566,6 +582,35 @@ static int do_map_delay(const struct statement *s)
 	return 0;
 }
 
+static char *read_file(const char *path)
+{
+	char *text = calloc(1, 65536);
+	FILE *f = fopen(path, "r");
+
+	if (f == NULL || text == NULL || fread(text, 1, 65535, f) == 0) {
+		free(text);
+		text = NULL;
+	}
+	if (f != NULL)
+		fclose(f);
+	return text;
+}
+
+static int do_times(const struct statement *s)
+{
+	uint32_t n = s->n == 3 ? (uint32_t)strtoul(s->word[1], NULL, 10) : 0;
+	char *text = n > 0 ? read_file(s->word[2]) : NULL, *copy;
+	int res = text != NULL ? 0 : -EINVAL;
+
+	for (uint32_t i = 0; i < n && res >= 0; i++) {
+		copy = strdup(text);
+		res = script_run(s->guest, copy);
+		free(copy);
+	}
+	free(text);
+	return res;
+}
+
 static int do_say(const struct statement *s)
 {
 	printf("%s\n", s->rest);
@@ -664,9 +709,12 @@ static const struct {
 	{ "detach", do_detach },
 	{ "destroy", do_destroy },
 	{ "crash", do_crash },
+	{ "store-restarted", do_store_restarted },
 	{ "unload", do_unload },
 	{ "reload", do_reload },
 	{ "shutdown", do_shutdown },
+	{ "kexec", do_kexec },
+	{ "times", do_times },
 	{ "open", do_open },
 	{ "hw_params", do_hw_params },
 	{ "prepare", do_prepare },

@@ -8,6 +8,8 @@
  *       the toolstack; `attach` is `xl create`, where the guest starts after state 2
  *   connect D | unload D | reload D | shutdown D
  *       the guest's driver
+ *   kexec D             another kernel takes over, in the midst of all: XenBus is reset, then
+ *                       its driver comes up
  *   open S | prepare S [events=0] | start S | drop S | drain S | suspend S | hw_free S | close S
  *   hw_params S rate= format= channels= period= buffer=      (frames)
  *   play S frames= [start=] [chunk=] [sequence=1] [silence=] [xruns=0]
@@ -24,6 +26,9 @@
  *   cells S NUMBER.. | expect-cells S NUMBER..
  *       32-bit numbers at the start of the stream's buffer, as volume requests use them
  *   hold-events S | release-events S      as if the guest did not run meanwhile
+ *   store-restarted     xenstored was started anew, its content is back: the domain is made
+ *                       known to it, and everything is watched again
+ *   times N FILE        the statements in FILE, over and over
  *   sleep ms= | sh COMMAND | map-delay ms= | say WORDS | balance
  *   expect NAME STATEMENT                  the statement fails with this errno
  *   STATEMENT &  and  wait                 as in a shell

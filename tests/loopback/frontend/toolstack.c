@@ -41,6 +41,12 @@ static bool write_below(struct toolstack *t, xs_transaction_t x, const char *dir
 	return store_write(t->xs, x, path, "%s", value);
 }
 
+static int introduce(struct toolstack *t)
+{
+	return xs_introduce_domain(t->xs, t->domain->domid, HV_XENSTORE_GREF,
+			t->domain->hv->store_port) ? 0 : -errno;
+}
+
 int toolstack_create(struct toolstack *t)
 {
 	uint32_t domid = t->domain->domid;
@@ -58,9 +64,15 @@ int toolstack_create(struct toolstack *t)
 			write_below(t, XBT_NULL, vm, "uuid", t->uuid) &&
 			write_below(t, XBT_NULL, vm, "name", t->name);
 	snprintf(path, sizeof(path), "%u", domid);
-	ok = ok && write_below(t, XBT_NULL, dom, "domid", path) &&
-			xs_introduce_domain(t->xs, domid, HV_XENSTORE_GREF, t->domain->hv->store_port);
-	return ok ? 0 : -errno;
+	ok = ok && write_below(t, XBT_NULL, dom, "domid", path);
+	return ok ? introduce(t) : -errno;
+}
+
+int toolstack_reconnect(struct toolstack *t)
+{
+	xs_close(t->xs);
+	t->xs = xs_open(0);
+	return t->xs != NULL ? introduce(t) : -errno;
 }
 
 static bool write_card(struct toolstack *t, xs_transaction_t x, uint32_t devid,

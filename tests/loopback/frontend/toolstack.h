@@ -28,6 +28,8 @@ struct toolstack {
 
 /** the domain's own nodes, then introduce it */
 int toolstack_create(struct toolstack *t);
+/** xenstored is another one: reach it, and introduce the domain */
+int toolstack_reconnect(struct toolstack *t);
 /** add a sound card; waits for the backend's state 2 as `xl create` does if `wait` */
 int toolstack_attach(struct toolstack *t, uint32_t devid, bool wait);
 /** `xl vsnd-detach`: ask for the end, wait for it, remove the nodes */
