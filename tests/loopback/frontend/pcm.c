@@ -382,12 +382,24 @@ void pcm_log_positions(FILE *f)
 	positions = f;
 }
 
+static const char *name_state(enum pcm_state state)
+{
+	switch (state) {
+	case PCM_RUNNING:
+		return "running";
+	case PCM_DRAINING:
+		return "draining";
+	default:
+		return "other";
+	}
+}
+
 static void log_positions(struct pcm *p)
 {
 	for (uint32_t i = 0; positions != NULL && i < p->n_seen; i++)
 		fprintf(positions, "%s %u %u %s %llu %llu\n", p->channel.name,
 				p->seen[i].opened, p->seen[i].started,
-				p->seen[i].state == PCM_RUNNING ? "running" : "other",
+				name_state(p->seen[i].state),
 				(unsigned long long)p->seen[i].frames,
 				(unsigned long long)p->seen[i].ns);
 	free(p->seen);
