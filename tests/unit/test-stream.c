@@ -331,6 +331,57 @@ TEST(the_held_frame_is_the_graphs_first)
 	close_stream();
 }
 
+/* as if a stream had run for so many hours: a few buffers before the hour is full */
+static void preset_hours(uint64_t hours)
+{
+	uint64_t far = (hours * 3600 * RATE / buffer_frames() - 5) * buffer_frames();
+
+	t.stream->position.taken = t.stream->position.posted = far;
+	atomic_store(&t.stream->counters.position, far);
+	atomic_store(&t.stream->filled, far);
+	t.guest.told = far;
+}
+
+static void runs_on_after(uint64_t hours, uint32_t buffer, bool capture)
+{
+	uint32_t i, number = 0;
+
+	open_stream(buffer, buffer / 4, capture);
+	link_node();
+	preset_hours(hours);
+	start();
+	for (i = 0; i < 2000; i++) {
+		if (capture)
+			record_cycle(buffer / 10, &number);
+		else
+			play_cycle(buffer / 10);
+		interrupt();
+		check_eq(t.guest.told, position());
+	}
+	check(position() > hours * 3600 * RATE);
+	check_eq(t.silent, 0);
+	stop();
+	check_eq(position() % buffer, 0);
+	close_stream();
+}
+
+/* after 53 a position in nanoseconds does not fit into 63 bits, after 106 not into 64 */
+TEST(playback_runs_on_after_hours)
+{
+	runs_on_after(24, 4800, false);
+	runs_on_after(53, 4800, false);
+	runs_on_after(54, 4096, false);
+	runs_on_after(107, 9600, false);
+}
+
+TEST(capture_runs_on_after_hours)
+{
+	runs_on_after(24, 4800, true);
+	runs_on_after(53, 4800, true);
+	runs_on_after(54, 4096, true);
+	runs_on_after(107, 9600, true);
+}
+
 TEST(the_ring_wraps_into_two_spans)
 {
 	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
