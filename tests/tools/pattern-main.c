@@ -10,23 +10,35 @@
 #include <string.h>
 
 #include "pattern.h"
+#include "sample-format.h"
 
 struct options {
 	uint64_t frames;
 	uint64_t expect;
 	uint64_t start;
+	uint64_t gaps;
+	uint64_t silence;
+	uint64_t part;
+	uint64_t parts;
+	const struct sample_format *format;
 	unsigned int channels;
 	bool has_frames;
 	bool has_expect;
 	bool start_any;
+	bool has_gaps;
+	bool has_silence;
 	bool wav;
 	const char *file;
 };
 
 static int usage(void)
 {
-	fputs("usage: pattern write --frames N --channels C [--start S]\n"
-	      "       pattern check --channels C [--expect N] [--start S|any] [--wav] FILE\n",
+	fputs("usage: pattern write --frames N --channels C [--start S] [--format F]\n"
+	      "       pattern check --channels C [--expect N] [--start S|any] [--format F] [--wav]\n"
+	      "                     [--gaps N] [--silence MOST] [--part K --parts N] FILE\n"
+	      "FILE is S16_LE; F is what it was before. Gaps of silence inside are damage\n"
+	      "unless --gaps says how many there are, and --silence how long all together.\n"
+	      "--part K judges the Kth of N stretches of sound, half a second of silence apart.\n",
 			stderr);
 	return 2;
 }
@@ -47,6 +59,11 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 		{ "expect", required_argument, NULL, 'e' },
 		{ "channels", required_argument, NULL, 'c' },
 		{ "start", required_argument, NULL, 's' },
+		{ "format", required_argument, NULL, 'f' },
+		{ "gaps", required_argument, NULL, 'g' },
+		{ "silence", required_argument, NULL, 'l' },
+		{ "part", required_argument, NULL, 'p' },
+		{ "parts", required_argument, NULL, 'P' },
 		{ "wav", no_argument, NULL, 'w' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -54,6 +71,7 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 	bool ok = true;
 	int c;
 
+	o->format = sample_format_find("s16_le");
 	while (ok && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
 		case 'n':
@@ -69,6 +87,21 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 			o->start_any = strcmp(optarg, "any") == 0;
 			ok = o->start_any || parse_number(optarg, &o->start);
 			break;
+		case 'f':
+			ok = (o->format = sample_format_find(optarg)) != NULL;
+			break;
+		case 'g':
+			ok = o->has_gaps = parse_number(optarg, &o->gaps);
+			break;
+		case 'l':
+			ok = o->has_silence = parse_number(optarg, &o->silence);
+			break;
+		case 'p':
+			ok = parse_number(optarg, &o->part) && o->part > 0;
+			break;
+		case 'P':
+			ok = parse_number(optarg, &o->parts);
+			break;
 		case 'w':
 			o->wav = true;
 			break;
@@ -80,19 +113,20 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 	o->channels = (unsigned int)channels;
 	if (optind < argc)
 		o->file = argv[optind];
-	return ok && channels >= 1 && channels <= PATTERN_MAX_CHANNELS && optind + 1 >= argc;
+	return ok && channels >= 1 && channels <= PATTERN_MAX_CHANNELS && optind + 1 >= argc &&
+			(!o->format->narrow || channels == 2) && (o->part == 0) == (o->parts == 0);
 }
 
 static int do_write(const struct options *o)
 {
-	uint8_t block[256 * 2 * PATTERN_MAX_CHANNELS];
+	uint8_t block[256 * 8 * PATTERN_MAX_CHANNELS];
 	uint64_t done = 0;
 
 	while (done < o->frames) {
 		size_t n = o->frames - done < 256 ? (size_t)(o->frames - done) : 256;
 
-		pattern_fill(block, o->start + done, n, o->channels);
-		if (fwrite(block, 2 * o->channels, n, stdout) != n)
+		sample_format_fill(o->format, block, o->start + done, n, o->channels);
+		if (fwrite(block, o->format->size * o->channels, n, stdout) != n)
 			goto error;
 		done += n;
 	}
@@ -132,9 +166,9 @@ static uint32_t get_u32(const uint8_t *p)
 }
 
 /* A recorder that was killed leaves a wrong size in the header: then the rest is the data. */
-static bool find_wav_data(const uint8_t **data, size_t *size)
+static bool find_wav_data(uint8_t **data, size_t *size)
 {
-	const uint8_t *p = *data, *end = *data + *size;
+	uint8_t *p = *data, *end = *data + *size;
 
 	if (*size < 12 || memcmp(p, "RIFF", 4) != 0 || memcmp(p + 8, "WAVE", 4) != 0)
 		return false;
@@ -156,15 +190,37 @@ static bool find_wav_data(const uint8_t **data, size_t *size)
 
 static bool is_as_asked(const struct pattern_verdict *v, const struct options *o)
 {
-	return pattern_is_exact(v) && (!o->has_expect || v->frames == o->expect) &&
+	struct pattern_verdict sound = *v;
+
+	if (o->has_gaps && v->gaps == o->gaps && (!o->has_silence || v->silent_inside <= o->silence))
+		sound.silent_inside = 0;
+	return pattern_is_exact(&sound) && (!o->has_expect || v->frames == o->expect) &&
 			(o->start_any || v->first == o->start);
+}
+
+/* Judge the samples, or one part of them. false if there are not as many parts as asked. */
+static bool judge(struct pattern_verdict *v, uint8_t *data, size_t frames, const struct options *o)
+{
+	unsigned int channels = o->channels, parts = 0;
+	size_t first = 0;
+
+	if (o->format->narrow) {
+		sample_format_widen(o->format, data, frames);
+		channels = 1;
+	}
+	if (o->part > 0)
+		parts = pattern_find_part(data, channels, (unsigned int)o->part, &first, &frames);
+	if (parts != o->parts)
+		printf("pattern: %u stretches of sound, not %llu\n", parts,
+				(unsigned long long)o->parts);
+	pattern_judge(v, data + 2u * channels * first, frames, channels, o->start_any, o->start);
+	return parts == o->parts;
 }
 
 static int do_check(const struct options *o)
 {
 	struct pattern_verdict v;
-	const uint8_t *data;
-	uint8_t *file;
+	uint8_t *file, *data;
 	size_t size;
 	bool ok;
 
@@ -179,15 +235,14 @@ static int do_check(const struct options *o)
 		free(file);
 		return 2;
 	}
-	pattern_judge(&v, data, size / (2u * o->channels), o->channels, o->start_any, o->start);
-	ok = is_as_asked(&v, o);
+	ok = judge(&v, data, size / (2u * o->channels), o) && is_as_asked(&v, o);
 	printf("pattern: %s frames=%llu first=%llu dropped=%llu repeated=%llu corrupt=%llu "
-	       "silent-inside=%llu silent-before=%llu silent-after=%llu\n",
+	       "silent-inside=%llu gaps=%llu silent-before=%llu silent-after=%llu\n",
 			ok ? "exact" : "DIFFERS", (unsigned long long)v.frames,
 			(unsigned long long)v.first, (unsigned long long)v.dropped,
 			(unsigned long long)v.repeated, (unsigned long long)v.corrupt,
-			(unsigned long long)v.silent_inside, (unsigned long long)v.silent_before,
-			(unsigned long long)v.silent_after);
+			(unsigned long long)v.silent_inside, (unsigned long long)v.gaps,
+			(unsigned long long)v.silent_before, (unsigned long long)v.silent_after);
 	free(file);
 	return ok ? 0 : 1;
 }
