@@ -29,7 +29,7 @@ void behave_params_twice(struct sound *s);
 /** go on after Dom0 has suspended the guest */
 void behave_suspend(struct sound *s);
 
-/** capture: let half a buffer come, drain, read the rest; all of it to `file` */
-void behave_capture_drain(struct sound *s, FILE *file);
+/** read, overrun and go on, drain and go on; what was read is in `file`.1, .2 and .3 */
+void behave_capture(struct sound *s, const char *file);
 
 #endif

@@ -33,7 +33,7 @@ struct options {
 static int usage(void)
 {
 	fputs("usage: pcm-exercise BEHAVIOUR --buffer FRAMES --period FRAMES [--start NUMBER]\n"
-	      "       pcm-exercise capture-drain --buffer FRAMES --period FRAMES --file FILE\n"
+	      "       pcm-exercise capture --buffer FRAMES --period FRAMES --file FILE\n"
 	      "behaviours:", stderr);
 	for (size_t i = 0; i < sizeof(behaviours) / sizeof(behaviours[0]); i++)
 		fprintf(stderr, " %s", behaviours[i].name);
@@ -79,20 +79,17 @@ static void report(const char *name, const struct sound *s, uint64_t frames)
 			name, s->buffer, s->period, (unsigned long long)frames, s->latest);
 }
 
-static int capture_drain(const struct options *o)
+static int capture(const struct options *o)
 {
 	struct sound s = { 0 };
-	FILE *file = o->file ? fopen(o->file, "wb") : NULL;
 
-	if (file == NULL)
+	if (o->file == NULL)
 		return usage();
 	sound_open(&s, true);
 	sound_set_params(&s, o->buffer, o->period);
-	behave_capture_drain(&s, file);
-	if (fclose(file) != 0)
-		fail("cannot write the file: %m");
+	behave_capture(&s, o->file);
 	snd_pcm_close(s.pcm);
-	report("capture-drain", &s, s.next);
+	report("capture", &s, s.next);
 	return 0;
 }
 
@@ -103,8 +100,8 @@ int main(int argc, char *argv[])
 
 	if (argc < 2 || !parse_options(&o, argc - 1, argv + 1))
 		return usage();
-	if (strcmp(argv[1], "capture-drain") == 0)
-		return capture_drain(&o);
+	if (strcmp(argv[1], "capture") == 0)
+		return capture(&o);
 	for (size_t i = 0; i < sizeof(behaviours) / sizeof(behaviours[0]); i++) {
 		if (strcmp(argv[1], behaviours[i].name) != 0)
 			continue;
