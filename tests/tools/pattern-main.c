@@ -11,6 +11,7 @@
 
 #include "pattern.h"
 #include "sample-format.h"
+#include "wav.h"
 
 struct options {
 	uint64_t frames;
@@ -33,7 +34,7 @@ struct options {
 
 static int usage(void)
 {
-	fputs("usage: pattern write --frames N --channels C [--start S] [--format F]\n"
+	fputs("usage: pattern write --frames N --channels C [--start S] [--format F] [--wav]\n"
 	      "       pattern check --channels C [--expect N] [--start S|any] [--format F] [--wav]\n"
 	      "                     [--gaps N] [--silence MOST] [--part K --parts N] FILE\n"
 	      "FILE is S16_LE; F is what it was before. Gaps of silence inside are damage\n"
@@ -114,7 +115,8 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 	if (optind < argc)
 		o->file = argv[optind];
 	return ok && channels >= 1 && channels <= PATTERN_MAX_CHANNELS && optind + 1 >= argc &&
-			(!o->format->narrow || channels == 2) && (o->part == 0) == (o->parts == 0);
+			(!o->format->narrow || channels == 2) && (o->part == 0) == (o->parts == 0) &&
+			(!o->wav || o->format == sample_format_find("s16_le") || o->file);
 }
 
 static int do_write(const struct options *o)
@@ -122,6 +124,8 @@ static int do_write(const struct options *o)
 	uint8_t block[256 * 8 * PATTERN_MAX_CHANNELS];
 	uint64_t done = 0;
 
+	if (o->wav && !wav_write_header(stdout, 48000, o->channels, o->frames))
+		goto error;
 	while (done < o->frames) {
 		size_t n = o->frames - done < 256 ? (size_t)(o->frames - done) : 256;
 
@@ -135,57 +139,6 @@ static int do_write(const struct options *o)
 error:
 	perror("pattern: write");
 	return 1;
-}
-
-static uint8_t *read_all(const char *path, size_t *size)
-{
-	size_t room = 1 << 20, n;
-	uint8_t *data = NULL, *grown;
-	FILE *f = fopen(path, "rb");
-
-	*size = 0;
-	if (f == NULL)
-		return NULL;
-	do {
-		grown = realloc(data, room);
-		if (grown == NULL)
-			break;
-		data = grown;
-		n = fread(data + *size, 1, room - *size, f);
-		*size += n;
-		if (*size == room)
-			room *= 2;
-	} while (n > 0);
-	fclose(f);
-	return data;
-}
-
-static uint32_t get_u32(const uint8_t *p)
-{
-	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-/* A recorder that was killed leaves a wrong size in the header: then the rest is the data. */
-static bool find_wav_data(uint8_t **data, size_t *size)
-{
-	uint8_t *p = *data, *end = *data + *size;
-
-	if (*size < 12 || memcmp(p, "RIFF", 4) != 0 || memcmp(p + 8, "WAVE", 4) != 0)
-		return false;
-	for (p += 12; end - p >= 8;) {
-		size_t length = get_u32(p + 4), left = (size_t)(end - p) - 8;
-
-		if (memcmp(p, "data", 4) == 0) {
-			*data = p + 8;
-			*size = length == 0 || length > left ? left : length;
-			return true;
-		}
-		length += length & 1;
-		if (length > left)
-			break;
-		p += 8 + length;
-	}
-	return false;
 }
 
 static bool is_as_asked(const struct pattern_verdict *v, const struct options *o)
@@ -224,13 +177,13 @@ static int do_check(const struct options *o)
 	size_t size;
 	bool ok;
 
-	file = read_all(o->file, &size);
+	file = wav_read_all(o->file, &size);
 	if (file == NULL) {
 		fprintf(stderr, "pattern: %s: %s\n", o->file, strerror(errno));
 		return 2;
 	}
 	data = file;
-	if (o->wav && !find_wav_data(&data, &size)) {
+	if (o->wav && !wav_find_data(&data, &size)) {
 		fprintf(stderr, "pattern: %s: no WAV data\n", o->file);
 		free(file);
 		return 2;

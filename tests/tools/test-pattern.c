@@ -9,6 +9,7 @@
 
 #include "pattern.h"
 #include "sample-format.h"
+#include "tone.h"
 
 #define FRAMES 100000u
 
@@ -138,11 +139,46 @@ static void test_laws(void)
 			a->value(0x55) == -8, "A-law's values", 1);
 }
 
+static void fill_tone(uint8_t *data, uint64_t from, size_t frames)
+{
+	for (size_t i = 0; i < frames; i++, data += 4) {
+		uint16_t s = (uint16_t)tone_sample(from + i, 48000);
+
+		data[0] = data[2] = (uint8_t)(s & 0xff);
+		data[1] = data[3] = (uint8_t)(s >> 8);
+	}
+}
+
+static void test_tone(void)
+{
+	uint8_t *data = calloc(48000, 4);
+	struct tone_verdict v;
+
+	fill_tone(data, 0, 48000);
+	tone_judge(&v, data, 48000);
+	ok(v.cycles == 499 && v.breaks == 0 && v.worst < 0.1, "a whole tone", 2);
+
+	fill_tone(data + 4 * 24000, 24005, 24000);
+	tone_judge(&v, data, 48000);
+	ok(v.breaks >= 1, "5 frames of a tone dropped", 2);
+
+	fill_tone(data, 0, 48000);
+	memset(data + 4 * 20000, 0, 4 * 960);
+	tone_judge(&v, data, 48000);
+	ok(v.breaks > 0 && v.cycles < 495, "silence in a tone", 2);
+
+	fill_tone(data, 0, 48000);
+	data[4 * 20000]++;
+	tone_judge(&v, data, 48000);
+	ok(v.breaks == 1, "channels that differ", 2);
+	free(data);
+}
+
 int main(void)
 {
 	static const unsigned int channels[] = { 1, 2, 3, 8 };
 
-	printf("1..%zu\n", 7 * sizeof(channels) / sizeof(channels[0]) + 14);
+	printf("1..%zu\n", 7 * sizeof(channels) / sizeof(channels[0]) + 18);
 	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++)
 		test_channels(channels[i]);
 	test_gaps();
@@ -151,5 +187,6 @@ int main(void)
 	test_narrow("mu_law");
 	test_narrow("a_law");
 	test_laws();
+	test_tone();
 	return failures ? 1 : 0;
 }

@@ -89,25 +89,25 @@ static void set_silence(struct sound *s, bool all)
 	s->runs_on = true;
 }
 
-/* Write on a period ahead of where the card is by now. */
-static void catch_up(struct sound *s)
+/* Write on as far ahead of where the card is by now. */
+static void catch_up(struct sound *s, snd_pcm_uframes_t ahead)
 {
 	snd_pcm_sframes_t avail = sound_look(s);
 
 	must((int)avail, "catching up");
-	sound_forward(s, (snd_pcm_uframes_t)avail - s->buffer + s->period);
+	sound_forward(s, (snd_pcm_uframes_t)avail - s->buffer + ahead);
 }
 
-static void play_with_silence(struct sound *s)
+/* Run dry until the position is `late` frames past the data, and go on; three times. */
+static void be_late(struct sound *s, snd_pcm_uframes_t late, snd_pcm_uframes_t ahead)
 {
 	for (unsigned int i = 0; i < 3; i++) {
 		sound_write(s, s->buffer + 1001);
-		/* once around and more: what was played must not be heard again */
-		sound_wait(s, 2 * s->buffer + s->period);
+		sound_wait(s, s->buffer + late);
 		if (snd_pcm_state(s->pcm) != SND_PCM_STATE_RUNNING)
 			fail("the state is %s without a stop threshold",
 					snd_pcm_state_name(snd_pcm_state(s->pcm)));
-		catch_up(s);
+		catch_up(s, ahead);
 	}
 	sound_write(s, 2 * s->buffer);
 	sound_drain(s);
@@ -116,13 +116,15 @@ static void play_with_silence(struct sound *s)
 void behave_silence(struct sound *s)
 {
 	set_silence(s, true);
-	play_with_silence(s);
+	/* once around and more: what was played must not be heard again */
+	be_late(s, s->buffer + s->period, s->period);
 }
 
 void behave_silence_ahead(struct sound *s)
 {
 	set_silence(s, false);
-	play_with_silence(s);
+	/* there is a period of silence behind the data, and no more */
+	be_late(s, 1, s->period / 2);
 }
 
 void behave_params_twice(struct sound *s)

@@ -20,7 +20,7 @@ void behave_rewind(struct sound *s);
 /** no stop threshold, all that was played becomes silence: run dry, catch up, write on */
 void behave_silence(struct sound *s);
 
-/** the same, the kernel fills a period of silence ahead when a period is left */
+/** the kernel keeps a period of silence behind the data: run dry for less than that */
 void behave_silence_ahead(struct sound *s);
 
 /** hw_params with other sizes while prepared, without hw_free in between */
