@@ -283,9 +283,13 @@ static void align(struct stream *s)
 
 static void start(struct stream *s)
 {
-	/* Linux resumes by START after PAUSE, having forgotten where it was */
-	if (get_state(s) == STREAM_PAUSED)
+	/* Linux resumes by START after PAUSE, having forgotten where it was and
+	 * begun to fill its ring anew */
+	if (get_state(s) == STREAM_PAUSED) {
 		align(s);
+		atomic_store_explicit(&s->filled, s->position.taken + s->anew,
+				memory_order_release);
+	}
 	end_starving(s);
 	s->fallback.cycles = atomic_load(&s->cycles);
 	s->fallback.since = 0;
@@ -314,8 +318,10 @@ int stream_trigger(struct stream *s, uint32_t type)
 			stop(s);
 		break;
 	case WIRE_TRIGGER_PAUSE:
-		if (old == STREAM_RUNNING)
+		if (old == STREAM_RUNNING) {
 			set_state(s, STREAM_PAUSED);
+			s->anew = 0;
+		}
 		break;
 	case WIRE_TRIGGER_RESUME:
 		if (old == STREAM_PAUSED)
@@ -361,6 +367,8 @@ void stream_write(struct stream *s, uint32_t offset, uint32_t length)
 	uint64_t filled = atomic_load_explicit(&s->filled, memory_order_relaxed);
 	uint64_t taken = atomic_load_explicit(&s->counters.position, memory_order_relaxed);
 
+	if (get_state(s) == STREAM_PAUSED && offset == s->anew % s->iface.geometry.buffer_frames)
+		s->anew += length;
 	filled = position_fill(filled, taken, s->iface.geometry.buffer_frames, offset, length);
 	atomic_store_explicit(&s->filled, filled, memory_order_release);
 }

@@ -636,6 +636,49 @@ TEST(start_after_pause_aligns)
 	close_stream();
 }
 
+/* It fills its ring before that START, and all of it is heard, from the first frame on. */
+TEST(what_is_written_before_a_start_after_pause_is_heard)
+{
+	uint32_t i;
+
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	play_cycle(700);
+	interrupt();
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_PAUSE), 0);
+	t.number = 1;
+	t.heard = t.silent = 0;
+	t.app = 0;
+	app_write_frames(2400);
+	app_write_frames(2400);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_START), 0);
+	t.origin = position();
+	for (i = 0; i < 100; i++) {
+		play_cycle(700);
+		interrupt();
+	}
+	check_eq(t.heard, 100 * 700);
+	check_eq(t.silent, 0);
+	close_stream();
+}
+
+/* What it wrote where it was is for RESUME. */
+TEST(what_is_written_in_sequence_while_paused_is_heard_after_resume)
+{
+	open_stream(4800, 480, false);
+	link_node();
+	start();
+	play_cycle(700);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_PAUSE), 0);
+	app_write_frames(700);
+	check_eq(stream_trigger(t.stream, WIRE_TRIGGER_RESUME), 0);
+	play_cycle(4800);
+	check_eq(t.heard, 700 + 4800);
+	check_eq(t.silent, 0);
+	close_stream();
+}
+
 TEST(resume_after_pause_goes_on_where_it_was)
 {
 	open_stream(4800, 480, false);
