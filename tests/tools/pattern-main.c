@@ -34,7 +34,8 @@ struct options {
 
 static int usage(void)
 {
-	fputs("usage: pattern write --frames N --channels C [--start S] [--format F] [--wav]\n"
+	fputs("usage: pattern write --frames N --channels C [--start S] [--format F]\n"
+	      "                     [--wav] [--silence FIRST]\n"
 	      "       pattern check --channels C [--expect N] [--start S|any] [--format F] [--wav]\n"
 	      "                     [--gaps N] [--silence MOST] [--part K --parts N] FILE\n"
 	      "FILE is S16_LE; F is what it was before. Gaps of silence inside are damage\n"
@@ -116,7 +117,8 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 		o->file = argv[optind];
 	return ok && channels >= 1 && channels <= PATTERN_MAX_CHANNELS && optind + 1 >= argc &&
 			(!o->format->narrow || channels == 2) && (o->part == 0) == (o->parts == 0) &&
-			(!o->wav || o->format == sample_format_find("s16_le") || o->file);
+			(o->file || (!o->wav && !o->has_silence) ||
+			 o->format == sample_format_find("s16_le"));
 }
 
 static int do_write(const struct options *o)
@@ -124,8 +126,11 @@ static int do_write(const struct options *o)
 	uint8_t block[256 * 8 * PATTERN_MAX_CHANNELS];
 	uint64_t done = 0;
 
-	if (o->wav && !wav_write_header(stdout, 48000, o->channels, o->frames))
+	if (o->wav && !wav_write_header(stdout, 48000, o->channels, o->silence + o->frames))
 		goto error;
+	for (uint64_t i = 0; i < o->silence * 2 * o->channels; i++)
+		if (putchar(0) == EOF)
+			goto error;
 	while (done < o->frames) {
 		size_t n = o->frames - done < 256 ? (size_t)(o->frames - done) : 256;
 

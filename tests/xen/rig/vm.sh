@@ -29,6 +29,7 @@ stage_guest() {
     if [[ -d $1/guest-files ]]; then cp -a "$1/guest-files/." "$tree/"; fi
     find "$1" -maxdepth 1 -name 'guest*' -type f -exec cp {} "$tree/scenario/" \;
     pack "$tree" "$2"
+    if [[ -f $1/guest-with ]]; then cat "$BASE/guest-$(<"$1/guest-with").img" >>"$2"; fi
 }
 
 # stage_scenario INSTANCE TREE
