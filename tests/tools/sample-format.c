@@ -189,8 +189,10 @@ static void list_digits(const struct sample_format *f, int16_t digits[65536])
 
 	memset(digits, -1, 65536 * sizeof(digits[0]));
 	list_codes(codes);
+	/* ALSA and PipeWire do not agree on the sign of A-law's */
 	digits[0] = BASE;
 	digits[(uint16_t)f->value(f->silence)] = BASE;
+	digits[(uint16_t)-f->value(f->silence)] = BASE;
 	for (unsigned int i = 0; i < BASE; i++)
 		digits[(uint16_t)f->value(codes[i])] = (int16_t)i;
 }

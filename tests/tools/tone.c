@@ -25,13 +25,19 @@ static int16_t sample_at(const uint8_t *data, size_t frame, unsigned int channel
 	return (int16_t)(uint16_t)(p[0] | p[1] << 8);
 }
 
-/* The next time at which the tone rises through 0; false if there is none. */
+/*
+ * The next time at which the tone rises through 0, having been well below it: a filter
+ * rings at both ends. false if there is none.
+ */
 static bool find_rise(const uint8_t *data, size_t frames, size_t *frame, double *when)
 {
+	bool below = false;
+
 	for (; *frame + 1 < frames; (*frame)++) {
 		double a = sample_at(data, *frame, 0), b = sample_at(data, *frame + 1, 0);
 
-		if (a < 0 && b >= 0) {
+		below = below || a < -AMPLITUDE / 4;
+		if (below && a < 0 && b >= 0) {
 			*when = (double)*frame + a / (a - b);
 			(*frame)++;
 			return true;
