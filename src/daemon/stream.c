@@ -415,26 +415,24 @@ static void align(struct stream *s, uint64_t valid)
 	tell_position(s);
 }
 
-/* The frames written since the guest began its ring anew while it was paused. */
-static uint64_t written_anew(const struct stream *s)
-{
-	uint64_t start = position_of_ring(s->position.taken, s->position.buffer);
-	uint64_t filled = atomic_load_explicit(&s->filled, memory_order_relaxed);
-
-	return filled > start ? filled - start : 0;
-}
-
 static void start(struct stream *s)
 {
-	/* Linux resumes by START after PAUSE, having forgotten where it was */
+	/* Linux resumes by START after PAUSE, having forgotten where it was and begun
+	 * to fill its ring anew */
 	if (get_state(s) == STREAM_PAUSED)
-		align(s, written_anew(s));
+		align(s, s->anew);
 	else
 		tell_position(s);
 	end_starving(s);
 	s->fallback.cycles = atomic_load(&s->cycles);
 	s->fallback.since = 0;
 	set_state(s, STREAM_RUNNING);
+}
+
+static void pause_stream(struct stream *s)
+{
+	s->anew = 0;
+	set_state(s, STREAM_PAUSED);
 }
 
 static void stop(struct stream *s)
@@ -459,8 +457,10 @@ int stream_trigger(struct stream *s, uint32_t type)
 			stop(s);
 		break;
 	case WIRE_TRIGGER_PAUSE:
-		if (old == STREAM_RUNNING)
-			set_state(s, STREAM_PAUSED);
+		if (old == STREAM_RUNNING) {
+			pause_stream(s);
+			s->anew = 0;
+		}
 		break;
 	case WIRE_TRIGGER_RESUME:
 		if (old == STREAM_PAUSED)
@@ -516,13 +516,15 @@ void stream_write(struct stream *s, uint32_t offset, uint32_t length)
 	uint32_t buffer = s->iface.geometry.buffer_frames;
 	uint64_t filled = atomic_load_explicit(&s->filled, memory_order_relaxed);
 	uint64_t taken = atomic_load_explicit(&s->counters.position, memory_order_relaxed);
-	bool running = get_state(s) == STREAM_RUNNING;
+	enum stream_state state = get_state(s);
 
-	if (!running)
+	if (state != STREAM_RUNNING)
 		tell_before_start(s);
+	if (state == STREAM_PAUSED && offset == s->anew % buffer)
+		s->anew = SPA_MIN(s->anew + length, buffer);
 	/* A guest that prepares begins at the start of its ring, and nobody tells us.
 	 * What is there of before, or of a write that a stop has overtaken, is old. */
-	if (!running && offset == 0)
+	if (state == STREAM_PREPARED && offset == 0)
 		filled = position_of_ring(taken, buffer) + length;
 	else
 		filled = position_fill(filled, taken, buffer, offset, length);

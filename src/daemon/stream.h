@@ -106,6 +106,7 @@ struct stream {
 
 	/* guest thread */
 	atomic_uint_least64_t filled;		/* frames; data thread reads */
+	uint32_t anew;				/* frames from the ring's start on, written while paused */
 	struct {
 		uint32_t cycles;		/* when last looked at */
 		uint64_t since;			/* CLOCK_MONOTONIC ns: when `cycles` last moved */

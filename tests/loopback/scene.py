@@ -77,8 +77,8 @@ class Listener(Client):
             machine_.tool("graph-recorder"), "--target", target, "--raw", self.raw, "--log",
             self.log, "--channels", str(channels)])
 
-    def check(self, tap, expect, what, start=0, gaps=0):
-        check_pattern(tap, self.machine, self.raw, expect, what, self.channels, start, gaps)
+    def check(self, tap, expect, what, start=0, breaks=0):
+        check_pattern(tap, self.machine, self.raw, expect, what, self.channels, start, breaks)
 
     def compare(self, tap, positions, what, ahead=0):
         out = self.machine.run([os.path.join(rig.HERE, "..", "tools", "compare-positions"),
@@ -128,9 +128,9 @@ def check_sequence(tap, machine_, raw, spans, what, format_="s16_le", channels=1
     tap.ok(out.returncode == 0, what, out.stdout + out.stderr)
 
 
-def check_pattern(tap, machine_, raw, expect, what, channels=2, start=0, gaps=0):
+def check_pattern(tap, machine_, raw, expect, what, channels=2, start=0, breaks=0):
     command = [machine_.tool("pattern"), "check", "--channels", str(channels), "--start",
-               str(start), "--gaps", str(gaps)]
+               str(start), *(["--breaks", str(breaks)] if breaks else [])]
     if expect is not None:
         command += ["--expect", str(expect)]
     out = subprocess.run(command + [raw], check=False, capture_output=True, text=True)

@@ -10,25 +10,41 @@
 #include <string.h>
 
 #include "pattern.h"
+#include "sample-format.h"
+#include "wav.h"
 
 struct options {
 	uint64_t frames;
 	uint64_t expect;
 	uint64_t start;
 	uint64_t gaps;
+	uint64_t breaks;
+	uint64_t silence;
+	uint64_t part;
+	uint64_t parts;
+	const struct sample_format *format;
 	unsigned int channels;
 	bool has_frames;
 	bool has_expect;
 	bool start_any;
+	bool has_gaps;
+	bool has_breaks;
+	bool has_silence;
 	bool wav;
 	const char *file;
 };
 
 static int usage(void)
 {
-	fputs("usage: pattern write --frames N --channels C [--start S]\n"
-	      "       pattern check --channels C [--expect N] [--start S|any] [--gaps N] [--wav]\n"
-	      "                     FILE\n",
+	fputs("usage: pattern write --frames N --channels C [--start S] [--format F]\n"
+	      "                     [--wav] [--silence FIRST]\n"
+	      "       pattern check --channels C [--expect N] [--start S|any] [--format F] [--wav]\n"
+	      "                     [--gaps N] [--silence MOST] [--breaks N]\n"
+	      "                     [--part K --parts N] FILE\n"
+	      "FILE is S16_LE; F is what it was before. Gaps of silence inside are damage\n"
+	      "unless --gaps says how many there are, and --silence how long all together.\n"
+	      "--breaks allows for N gaps at most, where frames may be missing as well.\n"
+	      "--part K judges the Kth of N stretches of sound, half a second of silence apart.\n",
 			stderr);
 	return 2;
 }
@@ -49,7 +65,12 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 		{ "expect", required_argument, NULL, 'e' },
 		{ "channels", required_argument, NULL, 'c' },
 		{ "start", required_argument, NULL, 's' },
+		{ "format", required_argument, NULL, 'f' },
 		{ "gaps", required_argument, NULL, 'g' },
+		{ "silence", required_argument, NULL, 'l' },
+		{ "breaks", required_argument, NULL, 'b' },
+		{ "part", required_argument, NULL, 'p' },
+		{ "parts", required_argument, NULL, 'P' },
 		{ "wav", no_argument, NULL, 'w' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -57,6 +78,7 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 	bool ok = true;
 	int c;
 
+	o->format = sample_format_find("s16_le");
 	while (ok && (c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
 		case 'n':
@@ -72,8 +94,23 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 			o->start_any = strcmp(optarg, "any") == 0;
 			ok = o->start_any || parse_number(optarg, &o->start);
 			break;
+		case 'f':
+			ok = (o->format = sample_format_find(optarg)) != NULL;
+			break;
 		case 'g':
-			ok = parse_number(optarg, &o->gaps);
+			ok = o->has_gaps = parse_number(optarg, &o->gaps);
+			break;
+		case 'b':
+			ok = o->has_breaks = parse_number(optarg, &o->breaks);
+			break;
+		case 'l':
+			ok = o->has_silence = parse_number(optarg, &o->silence);
+			break;
+		case 'p':
+			ok = parse_number(optarg, &o->part) && o->part > 0;
+			break;
+		case 'P':
+			ok = parse_number(optarg, &o->parts);
 			break;
 		case 'w':
 			o->wav = true;
@@ -86,19 +123,27 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 	o->channels = (unsigned int)channels;
 	if (optind < argc)
 		o->file = argv[optind];
-	return ok && channels >= 1 && channels <= PATTERN_MAX_CHANNELS && optind + 1 >= argc;
+	return ok && channels >= 1 && channels <= PATTERN_MAX_CHANNELS && optind + 1 >= argc &&
+			(!o->format->narrow || channels == 2) && (o->part == 0) == (o->parts == 0) &&
+			(o->file || (!o->wav && !o->has_silence) ||
+			 o->format == sample_format_find("s16_le"));
 }
 
 static int do_write(const struct options *o)
 {
-	uint8_t block[256 * 2 * PATTERN_MAX_CHANNELS];
+	uint8_t block[256 * 8 * PATTERN_MAX_CHANNELS];
 	uint64_t done = 0;
 
+	if (o->wav && !wav_write_header(stdout, 48000, o->channels, o->silence + o->frames))
+		goto error;
+	for (uint64_t i = 0; i < o->silence * 2 * o->channels; i++)
+		if (putchar(0) == EOF)
+			goto error;
 	while (done < o->frames) {
 		size_t n = o->frames - done < 256 ? (size_t)(o->frames - done) : 256;
 
-		pattern_fill(block, o->start + done, n, o->channels);
-		if (fwrite(block, 2 * o->channels, n, stdout) != n)
+		sample_format_fill(o->format, block, o->start + done, n, o->channels);
+		if (fwrite(block, o->format->size * o->channels, n, stdout) != n)
 			goto error;
 		done += n;
 	}
@@ -109,93 +154,65 @@ error:
 	return 1;
 }
 
-static uint8_t *read_all(const char *path, size_t *size)
-{
-	size_t room = 1 << 20, n;
-	uint8_t *data = NULL, *grown;
-	FILE *f = fopen(path, "rb");
-
-	*size = 0;
-	if (f == NULL)
-		return NULL;
-	do {
-		grown = realloc(data, room);
-		if (grown == NULL)
-			break;
-		data = grown;
-		n = fread(data + *size, 1, room - *size, f);
-		*size += n;
-		if (*size == room)
-			room *= 2;
-	} while (n > 0);
-	fclose(f);
-	return data;
-}
-
-static uint32_t get_u32(const uint8_t *p)
-{
-	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-/* A recorder that was killed leaves a wrong size in the header: then the rest is the data. */
-static bool find_wav_data(const uint8_t **data, size_t *size)
-{
-	const uint8_t *p = *data, *end = *data + *size;
-
-	if (*size < 12 || memcmp(p, "RIFF", 4) != 0 || memcmp(p + 8, "WAVE", 4) != 0)
-		return false;
-	for (p += 12; end - p >= 8;) {
-		size_t length = get_u32(p + 4), left = (size_t)(end - p) - 8;
-
-		if (memcmp(p, "data", 4) == 0) {
-			*data = p + 8;
-			*size = length == 0 || length > left ? left : length;
-			return true;
-		}
-		length += length & 1;
-		if (length > left)
-			break;
-		p += 8 + length;
-	}
-	return false;
-}
-
 static bool is_as_asked(const struct pattern_verdict *v, const struct options *o)
 {
-	bool whole = o->gaps > 0 ? pattern_is_gapped(v, o->gaps) : pattern_is_exact(v);
+	struct pattern_verdict sound = *v;
 
-	return whole && (!o->has_expect || v->frames + v->dropped == o->expect) &&
+	if (o->has_breaks && pattern_is_gapped(v, o->breaks)) {
+		sound.frames += sound.dropped;
+		sound.dropped = sound.silent_inside = 0;
+	}
+	if (o->has_gaps && v->gaps == o->gaps && (!o->has_silence || v->silent_inside <= o->silence))
+		sound.silent_inside = 0;
+	return pattern_is_exact(&sound) && (!o->has_expect || sound.frames == o->expect) &&
 			(o->start_any || v->first == o->start);
+}
+
+/* Judge the samples, or one part of them. false if there are not as many parts as asked. */
+static bool judge(struct pattern_verdict *v, uint8_t *data, size_t frames, const struct options *o)
+{
+	unsigned int channels = o->channels, parts = 0;
+	size_t first = 0;
+
+	if (o->format->narrow) {
+		sample_format_widen(o->format, data, frames);
+		channels = 1;
+	}
+	if (o->part > 0)
+		parts = pattern_find_part(data, channels, (unsigned int)o->part, &first, &frames);
+	if (parts != o->parts)
+		printf("pattern: %u stretches of sound, not %llu\n", parts,
+				(unsigned long long)o->parts);
+	pattern_judge(v, data + 2u * channels * first, frames, channels, o->start_any, o->start);
+	return parts == o->parts;
 }
 
 static int do_check(const struct options *o)
 {
 	struct pattern_verdict v;
-	const uint8_t *data;
-	uint8_t *file;
+	uint8_t *file, *data;
 	size_t size;
 	bool ok;
 
-	file = read_all(o->file, &size);
+	file = wav_read_all(o->file, &size);
 	if (file == NULL) {
 		fprintf(stderr, "pattern: %s: %s\n", o->file, strerror(errno));
 		return 2;
 	}
 	data = file;
-	if (o->wav && !find_wav_data(&data, &size)) {
+	if (o->wav && !wav_find_data(&data, &size)) {
 		fprintf(stderr, "pattern: %s: no WAV data\n", o->file);
 		free(file);
 		return 2;
 	}
-	pattern_judge(&v, data, size / (2u * o->channels), o->channels, o->start_any, o->start);
-	ok = is_as_asked(&v, o);
+	ok = judge(&v, data, size / (2u * o->channels), o) && is_as_asked(&v, o);
 	printf("pattern: %s frames=%llu first=%llu dropped=%llu repeated=%llu corrupt=%llu "
-	       "gaps=%llu silent-inside=%llu silent-before=%llu silent-after=%llu\n",
+	       "silent-inside=%llu gaps=%llu silent-before=%llu silent-after=%llu\n",
 			!ok ? "DIFFERS" : v.gaps > 0 ? "gapped" : "exact", (unsigned long long)v.frames,
 			(unsigned long long)v.first, (unsigned long long)v.dropped,
 			(unsigned long long)v.repeated, (unsigned long long)v.corrupt,
-			(unsigned long long)v.gaps, (unsigned long long)v.silent_inside, (unsigned long long)v.silent_before,
-			(unsigned long long)v.silent_after);
+			(unsigned long long)v.silent_inside, (unsigned long long)v.gaps,
+			(unsigned long long)v.silent_before, (unsigned long long)v.silent_after);
 	free(file);
 	return ok ? 0 : 1;
 }

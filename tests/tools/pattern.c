@@ -9,6 +9,9 @@
 /* Mono values run 1..MONO_CYCLE, so that no frame of the pattern is silent. */
 #define MONO_CYCLE 32767u
 
+/* Silence that parts one stretch of sound from the next: half a second at 48 kHz. */
+#define PART_SILENCE 24000u
+
 int16_t pattern_sample(uint64_t n, unsigned int c, unsigned int channels)
 {
 	if (channels == 1)
@@ -140,6 +143,32 @@ void pattern_judge(struct pattern_verdict *v, const uint8_t *data, size_t frames
 		else
 			judge_frame(v, data + i * stride, end - i, channels, after_silence);
 	}
+}
+
+unsigned int pattern_find_part(const uint8_t *data, unsigned int channels, unsigned int part,
+		size_t *first, size_t *frames)
+{
+	const size_t stride = 2u * channels, all = *frames;
+	size_t silent = PART_SILENCE, start = 0;
+	unsigned int parts = 0;
+
+	*frames = 0;
+	for (size_t i = 0; i < all; i++) {
+		if (pattern_is_silent(data + i * stride, channels)) {
+			silent++;
+			continue;
+		}
+		if (silent >= PART_SILENCE) {
+			parts++;
+			start = i;
+		}
+		silent = 0;
+		if (parts == part) {
+			*first = start;
+			*frames = i + 1 - start;
+		}
+	}
+	return parts;
 }
 
 bool pattern_is_exact(const struct pattern_verdict *v)

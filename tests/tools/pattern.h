@@ -45,6 +45,14 @@ bool pattern_number(const uint8_t *frame, unsigned int channels, uint64_t expect
 void pattern_judge(struct pattern_verdict *v, const uint8_t *data, size_t frames,
 		unsigned int channels, bool start_any, uint64_t start);
 
+/**
+ * The `part`th stretch of sound, counted from 1, where half a second of silence or more
+ * parts them: `first` and `frames`, all there is at first, become that stretch, `frames` 0
+ * if there is none. Returns how many there are.
+ */
+unsigned int pattern_find_part(const uint8_t *data, unsigned int channels, unsigned int part,
+		size_t *first, size_t *frames);
+
 /** nothing lost, repeated, corrupt or silent inside, and there is something at all */
 bool pattern_is_exact(const struct pattern_verdict *v);
 

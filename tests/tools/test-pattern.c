@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "pattern.h"
+#include "sample-format.h"
+#include "tone.h"
 
 #define FRAMES 100000u
 
@@ -84,12 +86,122 @@ static void test_channels(unsigned int channels)
 	free(data);
 }
 
+static void test_gaps(void)
+{
+	uint8_t *data = calloc(3 * FRAMES, 4);
+	struct pattern_verdict v;
+	size_t first = 0, frames = 3 * FRAMES;
+
+	pattern_fill(data + 4 * 500, 0, FRAMES, 2);
+	pattern_fill(data + 4 * (600 + FRAMES), FRAMES, 10, 2);
+	v = judge(data, 3 * FRAMES, 2);
+	ok(v.gaps == 1 && v.silent_inside == 100 && v.dropped == 0 && v.frames == FRAMES + 10,
+			"a gap that the sound waits for loses nothing", 2);
+
+	pattern_fill(data + 4 * 2 * FRAMES, 7, 1000, 2);
+	ok(pattern_find_part(data, 2, 2, &first, &frames) == 2 && first == 2 * FRAMES &&
+			frames == 1000, "sound after a long silence is a part of its own", 2);
+	frames = 3 * FRAMES;
+	ok(pattern_find_part(data, 2, 1, &first, &frames) == 2 && first == 500 &&
+			frames == FRAMES + 110, "a short silence parts nothing", 2);
+	frames = 3 * FRAMES;
+	ok(pattern_find_part(data, 2, 3, &first, &frames) == 2 && frames == 0,
+			"a part that is not there is empty", 2);
+	free(data);
+}
+
+/* What a narrow format's octets become in PipeWire, as S16_LE. */
+static void record_narrow(const struct sample_format *f, uint8_t *to, const uint8_t *from)
+{
+	for (size_t i = 0; i < 2 * FRAMES; i++) {
+		int16_t value = f->value(from[i]);
+
+		to[2 * i] = (uint8_t)((uint16_t)value & 0xff);
+		to[2 * i + 1] = (uint8_t)((uint16_t)value >> 8);
+	}
+}
+
+static void test_narrow(const char *name)
+{
+	const struct sample_format *f = sample_format_find(name);
+	uint8_t *octets = malloc(2 * FRAMES), *data = malloc(4 * FRAMES);
+	struct pattern_verdict v;
+
+	sample_format_fill(f, octets, 11, FRAMES, 2);
+	record_narrow(f, data, octets);
+	sample_format_widen(f, data, FRAMES);
+	v = judge(data, FRAMES, 1);
+	ok(pattern_is_exact(&v) && v.frames == FRAMES && v.first == 11, name, 2);
+
+	memset(octets + 2 * 100, f->silence, 2 * 20);
+	octets[2 * 500] ^= 0x01;
+	record_narrow(f, data, octets);
+	sample_format_widen(f, data, FRAMES);
+	v = judge(data, FRAMES, 1);
+	ok(v.silent_inside == 20 && v.frames < FRAMES - 20, "silence and a wrong octet in it", 2);
+	free(octets);
+	free(data);
+}
+
+/* The laws' values at the ends of their segments, from G.711's tables. */
+static void test_laws(void)
+{
+	const struct sample_format *mu = sample_format_find("mu_law"), *a = sample_format_find("a_law");
+
+	ok(mu->value(0xff) == 0 && mu->value(0x80) == 32124 && mu->value(0x00) == -32124 &&
+			mu->value(0xef) == 132, "mu-law's values", 1);
+	ok(a->value(0xd5) == 8 && a->value(0xaa) == 32256 && a->value(0x2a) == -32256 &&
+			a->value(0x55) == -8, "A-law's values", 1);
+}
+
+static void fill_tone(uint8_t *data, uint64_t from, size_t frames)
+{
+	for (size_t i = 0; i < frames; i++, data += 4) {
+		uint16_t s = (uint16_t)tone_sample(from + i, 48000);
+
+		data[0] = data[2] = (uint8_t)(s & 0xff);
+		data[1] = data[3] = (uint8_t)(s >> 8);
+	}
+}
+
+static void test_tone(void)
+{
+	uint8_t *data = calloc(48000, 4);
+	struct tone_verdict v;
+
+	fill_tone(data, 0, 48000);
+	tone_judge(&v, data, 48000);
+	ok(v.cycles == 499 && v.breaks == 0 && v.worst < 0.1, "a whole tone", 2);
+
+	fill_tone(data + 4 * 24000, 24005, 24000);
+	tone_judge(&v, data, 48000);
+	ok(v.breaks >= 1, "5 frames of a tone dropped", 2);
+
+	fill_tone(data, 0, 48000);
+	memset(data + 4 * 20000, 0, 4 * 960);
+	tone_judge(&v, data, 48000);
+	ok(v.breaks > 0 && v.cycles < 495, "silence in a tone", 2);
+
+	fill_tone(data, 0, 48000);
+	data[4 * 20000]++;
+	tone_judge(&v, data, 48000);
+	ok(v.breaks == 1, "channels that differ", 2);
+	free(data);
+}
+
 int main(void)
 {
 	static const unsigned int channels[] = { 1, 2, 3, 8 };
 
-	printf("1..%zu\n", 10 * sizeof(channels) / sizeof(channels[0]));
+	printf("1..%zu\n", 10 * sizeof(channels) / sizeof(channels[0]) + 18);
 	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++)
 		test_channels(channels[i]);
+	test_gaps();
+	test_narrow("s8");
+	test_narrow("u8");
+	test_narrow("mu_law");
+	test_narrow("a_law");
+	test_laws();
+	test_tone();
 	return failures ? 1 : 0;
 }

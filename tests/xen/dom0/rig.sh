@@ -184,7 +184,7 @@ END
     if [[ -f vsnd ]]; then cat vsnd; else cat /rig/vsnd; fi
 }
 
-# create_guest NAME: xl create; the guest then runs its script by itself.
+# create_guest NAME [XL-ARGUMENT...]: xl create; the guest then runs its script by itself.
 create_guest() {
     local from
     mkdir -p /run/guests
@@ -193,7 +193,7 @@ create_guest() {
     guest_config "$1" >"/run/guests/$1.cfg"
     from=$(uptime_now)
     rm -f "$(guest_console "$1")"
-    xl create -q "/run/guests/$1.cfg" >>"$OUT/xl.log" 2>&1 || fail "xl create $1: see xl.log"
+    xl create -q "${@:2}" "/run/guests/$1.cfg" >>"$OUT/xl.log" 2>&1 || fail "xl create $1: see xl.log"
     figure "xl create $1" "$(seconds_since "$from")" s
     rm -f "/run/guests/$1.img"
     say "guest $1 is created"
@@ -356,6 +356,11 @@ feed_source() {
 # force_quantum FRAMES: 0 ends it.
 force_quantum() {
     pw-metadata -n settings 0 clock.force-quantum "$1" >/dev/null
+}
+
+# force_rate HZ: 0 ends it.
+force_rate() {
+    pw-metadata -n settings 0 clock.force-rate "$1" >/dev/null
 }
 
 # --- the whole of an ordinary scenario -----------------------------------------------------------

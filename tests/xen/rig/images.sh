@@ -166,7 +166,7 @@ pack() {
     truncate -s %4 "$2"    # where the kernel looks for the next archive
 }
 
-# build_base VERSIONS DIR: xen.elf, vmlinux, dom0.img and guest-root.img.
+# build_base VERSIONS DIR: xen.elf, vmlinux, dom0.img, guest-root.img and guest-pipewire.img.
 build_base() {
     local versions=$1 dir=$2
     note "unpacking Xen and Dom0's kernel"

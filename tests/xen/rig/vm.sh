@@ -18,17 +18,18 @@ stage_product() {
 
 # stage_guest SCENARIO FILE: the part of a guest's root that is the scenario's own.
 stage_guest() {
-    local tree=$WORK/guest
+    local tree=$WORK/guest tool
     rm -rf "$tree"
     mkdir -p "$tree"/{bin,rig,scenario}
     cp "$RIG_DIR/guest/init" "$tree/init"
     cp "$RIG_DIR/guest/rig.sh" "$tree/rig/"
-    if [[ $BUILD != none && -x $BUILD/tests/tools/pattern ]]; then
-        cp "$BUILD/tests/tools/pattern" "$tree/bin/"
-    fi
+    for tool in "${GUEST_TOOLS[@]}"; do
+        if [[ $BUILD != none && -x $BUILD/tests/$tool ]]; then cp "$BUILD/tests/$tool" "$tree/bin/"; fi
+    done
     if [[ -d $1/guest-files ]]; then cp -a "$1/guest-files/." "$tree/"; fi
     find "$1" -maxdepth 1 -name 'guest*' -type f -exec cp {} "$tree/scenario/" \;
     pack "$tree" "$2"
+    if [[ -f $1/guest-with ]]; then cat "$BASE/guest-$(<"$1/guest-with").img" >>"$2"; fi
 }
 
 # stage_scenario INSTANCE TREE
