@@ -78,31 +78,31 @@ static void keep(struct stream *s)
 	state_set_moment(s->record, &moment);
 }
 
-/* 1: an event is written, to be shown */
-static int write_position(struct stream *s)
+/* true: an event is written, to be shown */
+static bool write_position(struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
 	uint64_t now = position_now(&s->position);
 
 	atomic_store_explicit(&s->counters.position, now, memory_order_relaxed);
 	if (g->period_frames == 0 || now == s->position.posted)
-		return 0;
+		return false;
 	if (!event_page_write(&s->events->page, now * g->frame_size)) {
 		count(&s->counters.coalesced);
-		return 0;
+		return false;
 	}
 	position_told(&s->position);
 	count(&s->counters.events);
-	return 1;
+	return true;
 }
 
 /* Killed before keep(), none of it has been; after it, a resume shows the event. */
 static void tell_position(struct stream *s)
 {
-	int written = write_position(s);
+	bool written = write_position(s);
 
 	keep(s);
-	if (written == 0)
+	if (!written)
 		return;
 	event_page_show(&s->events->page);
 	xenevtchn_notify(s->events->handle, s->events->port);

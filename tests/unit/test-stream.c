@@ -38,6 +38,7 @@ static struct {
 	uint64_t silent;		/* frames of silence after the first of these */
 } t;
 
+static struct state_record record;
 static uint8_t page[WIRE_PAGE_SIZE] __attribute__((aligned(WIRE_PAGE_SIZE)));
 
 /* in the place of libxenevtchn's */
@@ -79,7 +80,7 @@ static void open_stream_of(uint32_t format, uint32_t buffer, uint32_t period, bo
 	t.number = 1;
 	t.stream = stream_open(&(struct stream_config) {
 		.identity = &identity, .geometry = &geometry, .capture = capture,
-		.data = t.ring, .events = &t.events, .watcher = &t.watcher,
+		.data = t.ring, .events = &t.events, .watcher = &t.watcher, .record = &record,
 	});
 	check(t.stream != NULL);
 }
@@ -1386,4 +1387,111 @@ TEST(without_a_graph_capture_hears_silence_in_its_own_format)
 		check_eq(((uint8_t *)t.ring)[i + 1], 0);
 	}
 	close_stream();
+}
+
+/* The backend is killed, and the next one goes on. */
+
+static void kill_and_resume(void)
+{
+	const struct state_moment moment = state_get_moment(&record);
+	struct stream *old = t.stream;
+
+	event_page_resume(&t.events.page, &wire_dialects[WIRE_DIALECT_2], page, moment.produced,
+			t.events.page.base);
+	t.stream = stream_resume(&(struct stream_config) {
+		.identity = &old->identity, .geometry = &old->iface.geometry,
+		.capture = old->capture, .data = t.ring, .events = &t.events,
+		.watcher = &t.watcher, .record = &record,
+	});
+	check(t.stream != NULL);
+	/* no more than memory now */
+	stream_unref(old);
+	atomic_store(&t.stream->settled, true);
+}
+
+static void plays_through_kills(uint32_t buffer, uint32_t period, uint32_t quantum,
+		enum linux_generation generation, bool woken)
+{
+	uint32_t i;
+
+	open_stream(buffer, period, false);
+	t.guest.generation = generation;
+	link_node();
+	start();
+	for (i = 0; i < 300; i++) {
+		play_cycle(quantum);
+		if (woken)
+			interrupt();
+		if (i % 7 == 3)
+			kill_and_resume();
+		interrupt();
+		check_eq(t.guest.told, position());
+	}
+	check_eq(t.silent, 0);
+	check_eq(t.heard, 300 * (uint64_t)quantum);
+	stop();
+	check_eq(t.guest.told % buffer, 0);
+	kill_and_resume();
+	check_eq(atomic_load(&t.stream->state), STREAM_PREPARED);
+	close_stream();
+}
+
+TEST(playback_goes_on_through_kills_frame_by_frame)
+{
+	plays_through_kills(480, 240, 120, LINUX_OLDER, false);
+	plays_through_kills(480, 240, 120, LINUX_NEWER, true);
+	plays_through_kills(1009, 211, 64, LINUX_OLDER, true);
+	plays_through_kills(1009, 211, 64, LINUX_NEWER, false);
+	plays_through_kills(4799, 480, 1024, LINUX_NEWER, true);
+}
+
+/* The frame that is held back is in the ring still, as long as the guest does not know. */
+TEST(playback_goes_on_through_kills_while_a_frame_is_held)
+{
+	plays_through_kills(480, 240, 240, LINUX_OLDER, false);
+	plays_through_kills(1000, 500, 500, LINUX_NEWER, false);
+}
+
+TEST(a_held_frame_that_was_overwritten_is_silent)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+
+	open_stream(480, 240, false);
+	link_node();
+	start();
+	play_cycle(240);
+	interrupt();
+	check_eq(t.app, 241 + 480);
+	kill_and_resume();
+	check(acquire(240, spans) >= 2);
+	check_eq(spans[0].frames, 1);
+	check_eq(*(uint32_t *)spans[0].data, 0);
+	release(240);
+	close_stream();
+}
+
+static void records_through_kills(uint32_t quantum, enum linux_generation generation)
+{
+	uint32_t i, number = 0;
+
+	open_stream(480, 120, true);
+	t.guest.generation = generation;
+	link_node();
+	start();
+	for (i = 0; i < 300; i++) {
+		record_cycle(quantum, &number);
+		if (i % 7 == 3)
+			kill_and_resume();
+		interrupt();
+		check_eq(t.guest.told, position());
+	}
+	check(t.app > 290 * quantum);
+	close_stream();
+}
+
+TEST(capture_goes_on_through_kills_frame_by_frame)
+{
+	records_through_kills(60, LINUX_OLDER);
+	records_through_kills(120, LINUX_NEWER);
+	records_through_kills(49, LINUX_NEWER);
 }
