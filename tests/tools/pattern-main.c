@@ -37,7 +37,7 @@ struct options {
 static int usage(void)
 {
 	fputs("usage: pattern write --frames N --channels C [--start S] [--format F]\n"
-	      "                     [--wav] [--silence FIRST]\n"
+	      "                     [--wav] [--silence AROUND]\n"
 	      "       pattern check --channels C [--expect N] [--start S|any] [--format F] [--wav]\n"
 	      "                     [--gaps N] [--silence MOST] [--breaks N]\n"
 	      "                     [--part K --parts N] FILE\n"
@@ -129,16 +129,20 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 			 o->format == sample_format_find("s16_le"));
 }
 
+static void write_silence(const struct options *o)
+{
+	for (uint64_t i = 0; i < o->silence * 2 * o->channels; i++)
+		putchar(0);
+}
+
 static int do_write(const struct options *o)
 {
 	uint8_t block[256 * 8 * PATTERN_MAX_CHANNELS];
 	uint64_t done = 0;
 
-	if (o->wav && !wav_write_header(stdout, 48000, o->channels, o->silence + o->frames))
+	if (o->wav && !wav_write_header(stdout, 48000, o->channels, 2 * o->silence + o->frames))
 		goto error;
-	for (uint64_t i = 0; i < o->silence * 2 * o->channels; i++)
-		if (putchar(0) == EOF)
-			goto error;
+	write_silence(o);
 	while (done < o->frames) {
 		size_t n = o->frames - done < 256 ? (size_t)(o->frames - done) : 256;
 
@@ -147,7 +151,8 @@ static int do_write(const struct options *o)
 			goto error;
 		done += n;
 	}
-	if (fflush(stdout) == 0)
+	write_silence(o);
+	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
 error:
 	perror("pattern: write");

@@ -76,7 +76,7 @@ static bool parse_options(struct options *o, int argc, char *argv[])
 static void report(const char *name, const struct sound *s, uint64_t frames)
 {
 	printf("pcm-exercise: %s, buffer %lu, period %lu: %llu frames, off the clock by %.0f at most\n",
-			name, s->buffer, s->period, (unsigned long long)frames, s->latest);
+			name, s->buffer, s->period, (unsigned long long)frames, s->most_off);
 }
 
 static int capture(const struct options *o)

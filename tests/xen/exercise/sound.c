@@ -154,8 +154,8 @@ static void check_time(struct sound *s, int64_t position)
 				(long long)position, off);
 	if (off < 0)
 		off = -off;
-	if (off > s->latest)
-		s->latest = off;
+	if (off > s->most_off)
+		s->most_off = off;
 }
 
 static void check_position(struct sound *s, snd_pcm_sframes_t avail)

@@ -28,7 +28,7 @@ struct sound {
 	uint64_t put;		/* frames put into the stream, or taken out, since prepare */
 	int64_t position;	/* that was seen last: frames heard, or captured, since prepare */
 	double started;		/* 0 before the first frame moves */
-	double latest;		/* how far the position was off the clock at most, in frames */
+	double most_off;	/* how far the position was off the clock at most, in frames */
 };
 
 /** end the program; `format` says what was not as it should be */
