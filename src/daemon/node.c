@@ -406,6 +406,19 @@ static int collect_port(void *data, struct pw_impl_port *port)
 	return 0;
 }
 
+/* Is one of the same name on its way out? Two of them would be one too many, and a
+ * guest could heap them up while PipeWire does not answer. */
+static bool must_wait(const struct node *node)
+{
+	const struct node *other;
+
+	spa_list_for_each(other, &node->nodes->list, link) {
+		if (other->closing && spa_streq(other->name, node->name))
+			return true;
+	}
+	return false;
+}
+
 static void node_make(struct node *node)
 {
 	enum pw_direction direction = node->stream->capture ?
@@ -413,7 +426,7 @@ static void node_make(struct node *node)
 	struct pw_properties *props;
 	int res;
 
-	if (!node->nodes->connected)
+	if (!node->nodes->connected || must_wait(node))
 		return;
 	if ((props = make_properties(node)) == NULL)
 		return;
@@ -465,6 +478,11 @@ static void on_bound(struct letter *letter)
 	struct nodes *nodes = node->nodes;
 
 	node_free(node);
+	/* one may have waited for that */
+	spa_list_for_each(node, &nodes->list, link) {
+		if (!node->closing)
+			node_renew(node);
+	}
 	update_timer(nodes);
 }
 
