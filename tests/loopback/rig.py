@@ -174,13 +174,14 @@ class Rig:
     """One loopback machine. Use it as a context manager."""
 
     def __init__(self, build, keep=None, rate=48000, quantum=None, wireplumber=False,
-                 module_args="", backend=None, in_pipewire=False):
+                 module_args="", rules="", backend=None, in_pipewire=False):
         self.build = os.path.realpath(build)
         self.keep = keep
         self.rate = rate
         self.quantum = quantum
         self.wireplumber = wireplumber
         self.module_args = module_args
+        self.rules = rules
         self.backend_command = backend
         self.in_pipewire = in_pipewire
         self.processes = []
@@ -291,7 +292,7 @@ class Rig:
                    HEADLESS_CONF % {"rate": self.rate, "port_config": port_config})
         if self.in_pipewire:
             self.write("conf/headless.conf.d/50-xen-snd.conf", MODULE_CONF % self.stream_args())
-        self.pipewire = self.spawn("pipewire", ["pipewire", "-c", "headless.conf"])
+        self.start_pipewire_server()
         socket = os.path.join(self.dir, "run", "pipewire-0")
         wait_for("pipewire", lambda: os.path.exists(socket) or self.must_run(self.pipewire))
         if self.wireplumber:
@@ -299,6 +300,9 @@ class Rig:
         wait_for("null-sink", lambda: "null-sink" in self.run(["pw-link", "-i"]).stdout)
         if self.quantum is not None:
             self.force_quantum(self.quantum)
+
+    def start_pipewire_server(self):
+        self.pipewire = self.spawn("pipewire", ["pipewire", "-c", "headless.conf"])
 
     def start_wireplumber(self):
         self.write("config/wireplumber/main.lua.d/51-rig.lua", WIREPLUMBER_MAIN)
@@ -314,7 +318,8 @@ class Rig:
     def start_backend(self):
         if self.in_pipewire or self.backend_command is None:
             return
-        self.write("conf/xen-snd.conf", DAEMON_CONF % self.stream_args())
+        self.write("conf/xen-snd.conf", DAEMON_CONF % self.stream_args() +
+                   f"xen-snd.rules = [ {self.rules} ]\n")
         self.backend = self.spawn("backend", self.backend_command)
 
     def balance(self, domid):
@@ -331,6 +336,10 @@ class Rig:
                 props = item["info"].get("props", {})
                 nodes[props.get("node.name", str(item["id"]))] = props
         return nodes
+
+    def node_id(self, name):
+        """The id of a node in the graph, None if there is no such node."""
+        return self.nodes().get(name, {}).get("object.id")
 
     def frontend(self, script, label="frontend", **options):
         """Start a model frontend; join() gives its report. Options are its options."""
