@@ -186,6 +186,7 @@ class Rig:
         self.in_pipewire = in_pipewire
         self.processes = []
         self.backend = None
+        self.backend_env = {}   # what it has besides everybody's
         self.pipewire = None
         self.watched = []       # who says at its end how often it did not run when due
         self.missed = 0
@@ -320,7 +321,8 @@ class Rig:
             return
         self.write("conf/xen-snd.conf", DAEMON_CONF % self.stream_args() +
                    f"xen-snd.rules = [ {self.rules} ]\n")
-        self.backend = self.spawn("backend", self.backend_command)
+        self.backend = self.spawn("backend", self.backend_command,
+                                  env=self.env | self.backend_env)
 
     def balance(self, domid):
         out = self.run([self.path("tests", "loopback", "hypervisor", "xen-loopback"), "balance",

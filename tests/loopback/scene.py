@@ -14,12 +14,12 @@ RATE = 48000
 machines = []
 
 
-def machine(**options):
+def machine(kind=rig.Rig, **options):
     """A rig with the product's daemon, unless another backend is named."""
     daemon = os.path.join(os.path.realpath(BUILD), "src", "daemon", "pipewire-xen-snd")
     backend = os.environ.get("XEN_SND_BACKEND", daemon).split()
     keep = os.environ.get("XEN_SND_KEEP")
-    machine_ = rig.Rig(BUILD, backend=backend, keep=keep, **options)
+    machine_ = kind(BUILD, backend=backend, keep=keep, **options)
     machines.append(machine_)
     return machine_
 

@@ -541,6 +541,17 @@ static int do_expect(const struct statement *s)
 	return res < 0 ? res : -EPROTO;
 }
 
+/* whatever the error was: what failed must work the next time */
+static int do_retry(const struct statement *s)
+{
+	int res = run_line(s->guest, s->rest);
+
+	if (res >= 0)
+		return res;
+	fprintf(stderr, "%s: once more\n", strerror(-res));
+	return run_line(s->guest, s->rest);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct statement *s);
@@ -581,6 +592,7 @@ static const struct {
 	{ "balance", do_balance },
 	{ "wait", do_wait },
 	{ "expect", do_expect },
+	{ "retry", do_retry },
 };
 
 static int run_words(const struct statement *s)

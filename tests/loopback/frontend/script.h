@@ -20,6 +20,7 @@
  *   hold-events S | release-events S      as if the guest did not run meanwhile
  *   sleep ms= | sh COMMAND | map-delay ms= | say WORDS | balance
  *   expect NAME STATEMENT                  the statement fails with this errno
+ *   retry STATEMENT                        once more if it fails
  *   STATEMENT &  and  wait                 as in a shell
  */
 #ifndef MODEL_FRONTEND_SCRIPT_H
