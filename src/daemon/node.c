@@ -242,8 +242,11 @@ static void on_port_added(void *data, struct pw_impl_port *impl)
 	if (pw_impl_port_get_direction(impl) !=
 	    (node->stream->capture ? PW_DIRECTION_INPUT : PW_DIRECTION_OUTPUT))
 		return;
-	if ((port = calloc(1, sizeof(*port))) == NULL)
+	if ((port = calloc(1, sizeof(*port))) == NULL) {
+		pw_log_warn("%s: no memory to watch a port: the stream may start before it is linked",
+				node->name);
 		return;
+	}
 	port->node = node;
 	spa_list_append(&node->ports, &port->link);
 	pw_impl_port_add_listener(impl, &port->listener, &port_events, port);
@@ -442,8 +445,12 @@ static struct node *node_new(struct nodes *nodes, struct stream *stream)
 {
 	struct node *node;
 
-	if ((node = calloc(1, sizeof(*node))) == NULL)
+	if ((node = calloc(1, sizeof(*node))) == NULL) {
+		pw_log_error("%s %u/%u/%u: no memory for the node: nobody hears the stream until it "
+				"is started anew", stream->identity.guest, stream->identity.device,
+				stream->identity.pcm, stream->identity.stream);
 		return NULL;
+	}
 	node->nodes = nodes;
 	node->stream = stream_ref(stream);
 	make_name(node);
