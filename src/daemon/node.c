@@ -27,6 +27,11 @@
 #define TICK_NSEC	SPA_NSEC_PER_SEC
 #define IDLE_TICKS	3	/* a stopped stream lets the graph sleep after this */
 
+/* A guest closes its stream as soon as it is told of the last frames, which is in the
+ * middle of the cycle that plays them. */
+#define LAST_CYCLES	2u
+#define LAST_MAX	(80 * SPA_NSEC_PER_MSEC)
+
 struct node {
 	struct spa_list link;
 	struct nodes *nodes;
@@ -39,6 +44,7 @@ struct node {
 	struct spa_hook proxy_listener;
 	struct spa_list ports;
 	uint32_t idle;			/* ticks since it ran */
+	uint64_t end;			/* CLOCK_MONOTONIC ns: when it goes; 0: not yet */
 	char name[STREAM_NAME_SIZE + 64];	/* node.name, for the log */
 };
 
@@ -441,6 +447,44 @@ static void node_free(struct node *node)
 	free(node);
 }
 
+/* The stream is closed: out with what is on its way. */
+static void node_close(struct node *node)
+{
+	struct stream *s = node->stream;
+	uint64_t last = LAST_CYCLES * atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
+
+	if (node->impl == NULL || s->capture || !atomic_load(&s->linked))
+		node_free(node);
+	else
+		node->end = clock_now() + SPA_MIN(last, LAST_MAX);
+}
+
+/* Frees what has ended by `now` and waits for the rest. */
+static void end_nodes(struct nodes *nodes, uint64_t now)
+{
+	struct node *node, *tmp;
+	uint64_t next = UINT64_MAX;
+
+	spa_list_for_each_safe(node, tmp, &nodes->list, link) {
+		if (node->end != 0 && node->end <= now)
+			node_free(node);
+		else if (node->end != 0)
+			next = SPA_MIN(next, node->end);
+	}
+	clock_fire_after(nodes->loop, nodes->ending, next == UINT64_MAX ? 0 : next - now);
+}
+
+/* the one before it on the same line, which bears the same name */
+static void end_predecessor(const struct node *node)
+{
+	struct node *other, *tmp;
+
+	spa_list_for_each_safe(other, tmp, &node->nodes->list, link) {
+		if (other->end != 0 && spa_streq(other->name, node->name))
+			node_free(other);
+	}
+}
+
 static struct node *node_new(struct nodes *nodes, struct stream *stream)
 {
 	struct node *node;
@@ -454,6 +498,7 @@ static struct node *node_new(struct nodes *nodes, struct stream *stream)
 	node->nodes = nodes;
 	node->stream = stream_ref(stream);
 	make_name(node);
+	end_predecessor(node);
 	spa_list_init(&node->ports);
 	spa_list_append(&nodes->list, &node->link);
 	stream->node = node;
@@ -491,14 +536,24 @@ static void on_tick(void *data, uint64_t expirations)
 	struct nodes *nodes = data;
 	struct node *node;
 
-	spa_list_for_each(node, &nodes->list, link)
-		node_tick(node);
+	spa_list_for_each(node, &nodes->list, link) {
+		if (node->end == 0)
+			node_tick(node);
+	}
 }
 
 /* a tick a second while there is a node, none without */
 static void update_timer(struct nodes *nodes)
 {
 	clock_fire_every(nodes->loop, nodes->timer, spa_list_is_empty(&nodes->list) ? 0 : TICK_NSEC);
+}
+
+static void on_ending(void *data, uint64_t expirations)
+{
+	struct nodes *nodes = data;
+
+	end_nodes(nodes, clock_now());
+	update_timer(nodes);
 }
 
 /* A stream was opened, started, stopped or closed: do what its state calls for. */
@@ -510,11 +565,12 @@ static void on_letter(struct letter *letter)
 	uint32_t state = atomic_load(&stream->state);
 
 	if (state == STREAM_CLOSED && node)
-		node_free(node);
+		node_close(node);
 	else if (state != STREAM_CLOSED && node == NULL)
 		node = node_new(nodes, stream);
 	if (state == STREAM_RUNNING && node)
 		node_set_active(node, true);
+	end_nodes(nodes, clock_now());
 	update_timer(nodes);
 	stream_unref(stream);
 }
@@ -536,12 +592,21 @@ void nodes_core_changed(struct nodes *nodes, bool connected)
 	struct node *node;
 
 	nodes->connected = connected;
+	end_nodes(nodes, UINT64_MAX);
 	spa_list_for_each(node, &nodes->list, link) {
 		if (connected)
 			node_renew(node);
 		else
 			node_remove(node);
 	}
+}
+
+static void remove_timers(struct nodes *nodes)
+{
+	if (nodes->timer)
+		pw_loop_destroy_source(nodes->loop, nodes->timer);
+	if (nodes->ending)
+		pw_loop_destroy_source(nodes->loop, nodes->ending);
 }
 
 int nodes_init(struct nodes *nodes, struct config *config, struct graph *graph,
@@ -558,10 +623,13 @@ int nodes_init(struct nodes *nodes, struct config *config, struct graph *graph,
 	spa_list_init(&nodes->list);
 	if ((res = mailbox_init(&nodes->mailbox, loop)) < 0)
 		return res;
-	if ((nodes->timer = pw_loop_add_timer(loop, on_tick, nodes)) == NULL) {
-		res = -errno;
-		mailbox_clear(&nodes->mailbox);
-	}
+	nodes->timer = pw_loop_add_timer(loop, on_tick, nodes);
+	nodes->ending = pw_loop_add_timer(loop, on_ending, nodes);
+	if (nodes->timer && nodes->ending)
+		return 0;
+	res = -errno;
+	remove_timers(nodes);
+	mailbox_clear(&nodes->mailbox);
 	return res;
 }
 
@@ -572,6 +640,6 @@ void nodes_clear(struct nodes *nodes)
 	mailbox_read_all(&nodes->mailbox);
 	spa_list_consume(node, &nodes->list, link)
 		node_free(node);
-	pw_loop_destroy_source(nodes->loop, nodes->timer);
+	remove_timers(nodes);
 	mailbox_clear(&nodes->mailbox);
 }
