@@ -210,6 +210,7 @@ int card_config_read(struct xs_handle *xs, const struct card *card, uint32_t max
 	struct reader *r;
 	int res;
 
+	snprintf(why, size, "no memory to read %s", card->frontend);
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return -errno;
 	*r = (struct reader) {
@@ -227,6 +228,8 @@ int card_config_read(struct xs_handle *xs, const struct card *card, uint32_t max
 	}
 	if ((*lines = calloc(r->n_lines, sizeof(**lines))) == NULL) {
 		res = -errno;
+		snprintf(why, size, "no memory for the %u streams of %s", r->n_lines,
+				card->frontend);
 		goto done;
 	}
 	memcpy(*lines, r->lines, r->n_lines * sizeof(**lines));

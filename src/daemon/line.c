@@ -221,6 +221,7 @@ static int make_stream(struct line *line, const struct wire_open *open,
 	});
 	if (line->stream == NULL) {
 		res = -errno;
+		pw_log_warn(LINE_FORMAT": OPEN refused: no memory for the stream", LINE_ARGS(line));
 		grants_unmap(&guest->grants, &line->buffer_map);
 		return res;
 	}

@@ -27,6 +27,11 @@
 #define TICK_NSEC	SPA_NSEC_PER_SEC
 #define IDLE_TICKS	3	/* a stopped stream lets the graph sleep after this */
 
+/* A guest closes its stream as soon as it is told of the last frames, which is in the
+ * middle of the cycle that plays them. */
+#define LAST_CYCLES	2u
+#define LAST_MAX	(80 * SPA_NSEC_PER_MSEC)
+
 struct node {
 	struct spa_list link;
 	struct nodes *nodes;
@@ -38,10 +43,11 @@ struct node {
 	struct pw_proxy *proxy;		/* if it is exported */
 	struct spa_hook proxy_listener;
 	bool bound;			/* the server has told all of the exported node */
-	bool closing;			/* the stream is closed, but the node is not bound yet */
 	struct letter letter;		/* to the main loop itself: it is bound now */
 	struct spa_list ports;
 	uint32_t idle;			/* ticks since it ran */
+	uint64_t end;			/* the stream is closed: CLOCK_MONOTONIC ns when the
+					 * node may go; 0: not yet */
 	char name[STREAM_NAME_SIZE + 64];	/* node.name, for the log */
 };
 
@@ -245,8 +251,11 @@ static void on_port_added(void *data, struct pw_impl_port *impl)
 	if (pw_impl_port_get_direction(impl) !=
 	    (node->stream->capture ? PW_DIRECTION_INPUT : PW_DIRECTION_OUTPUT))
 		return;
-	if ((port = calloc(1, sizeof(*port))) == NULL)
+	if ((port = calloc(1, sizeof(*port))) == NULL) {
+		pw_log_warn("%s: no memory to watch a port: the stream may start before it is linked",
+				node->name);
 		return;
+	}
 	port->node = node;
 	spa_list_append(&node->ports, &port->link);
 	pw_impl_port_add_listener(impl, &port->listener, &port_events, port);
@@ -330,7 +339,7 @@ static void on_proxy_bound(void *data, uint32_t global_id)
 	struct node *node = data;
 
 	node->bound = true;
-	if (node->closing)
+	if (node->end != 0)
 		mailbox_post(&node->nodes->mailbox, &node->letter);
 }
 
@@ -413,7 +422,7 @@ static bool must_wait(const struct node *node)
 	const struct node *other;
 
 	spa_list_for_each(other, &node->nodes->list, link) {
-		if (other->closing && spa_streq(other->name, node->name))
+		if (other->end != 0 && spa_streq(other->name, node->name))
 			return true;
 	}
 	return false;
@@ -472,39 +481,79 @@ static void node_free(struct node *node)
 	free(node);
 }
 
-static void on_bound(struct letter *letter)
+/* Descriptors that the server sends for a node which is no more would be lost: a
+ * guest that opens and closes quickly could use up all there are. So none goes before
+ * it is bound. */
+static bool may_go(const struct node *node, uint64_t now)
 {
-	struct node *node = SPA_CONTAINER_OF(letter, struct node, letter);
-	struct nodes *nodes = node->nodes;
+	return node->end != 0 && node->end <= now && (node->proxy == NULL || node->bound);
+}
 
-	node_free(node);
-	/* one may have waited for that */
+/* Frees what has ended by `now`, waits for the rest, and makes what has waited for that. */
+static void end_nodes(struct nodes *nodes, uint64_t now)
+{
+	struct node *node, *tmp;
+	uint64_t next = UINT64_MAX;
+
+	spa_list_for_each_safe(node, tmp, &nodes->list, link) {
+		if (may_go(node, now))
+			node_free(node);
+		else if (node->end > now)
+			next = SPA_MIN(next, node->end);
+	}
 	spa_list_for_each(node, &nodes->list, link) {
-		if (!node->closing)
+		if (node->end == 0)
 			node_renew(node);
 	}
+	clock_fire_after(nodes->loop, nodes->ending, next == UINT64_MAX ? 0 : next - now);
 	update_timer(nodes);
 }
 
-/* Descriptors that the server sends for a node which is no more would be lost: a
- * guest that opens and closes quickly could use up all there are. */
+static void on_bound(struct letter *letter)
+{
+	struct node *node = SPA_CONTAINER_OF(letter, struct node, letter);
+
+	end_nodes(node->nodes, clock_now());
+}
+
+/* The stream is closed: out with what is on its way. */
 static void node_close(struct node *node)
 {
-	node->closing = node->proxy != NULL && !node->bound;
-	if (!node->closing)
-		node_free(node);
+	struct stream *s = node->stream;
+	uint64_t last = LAST_CYCLES * atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
+
+	node->end = clock_now();
+	if (!s->capture && atomic_load(&s->linked))
+		node->end += SPA_MIN(last, LAST_MAX);
+}
+
+/* The one before it on the same line, which bears the same name, has had its time. */
+static void end_predecessor(const struct node *node)
+{
+	struct node *other;
+
+	spa_list_for_each(other, &node->nodes->list, link) {
+		if (other->end != 0 && spa_streq(other->name, node->name))
+			other->end = 1;
+	}
+	end_nodes(node->nodes, clock_now());
 }
 
 static struct node *node_new(struct nodes *nodes, struct stream *stream)
 {
 	struct node *node;
 
-	if ((node = calloc(1, sizeof(*node))) == NULL)
+	if ((node = calloc(1, sizeof(*node))) == NULL) {
+		pw_log_error("%s %u/%u/%u: no memory for the node: nobody hears the stream until it "
+				"is started anew", stream->identity.guest, stream->identity.device,
+				stream->identity.pcm, stream->identity.stream);
 		return NULL;
+	}
 	node->nodes = nodes;
 	node->stream = stream_ref(stream);
 	node->letter.read = on_bound;
 	make_name(node);
+	end_predecessor(node);
 	spa_list_init(&node->ports);
 	spa_list_append(&nodes->list, &node->link);
 	stream->node = node;
@@ -540,16 +589,18 @@ static void node_tick(struct node *node)
 static void on_tick(void *data, uint64_t expirations)
 {
 	struct nodes *nodes = data;
-	struct node *node, *next;
+	struct node *node;
 
-	spa_list_for_each_safe(node, next, &nodes->list, link) {
-		if (node->closing)
-			node_close(node);
-		else
+	spa_list_for_each(node, &nodes->list, link) {
+		if (node->end == 0)
 			node_tick(node);
 	}
-	if (spa_list_is_empty(&nodes->list))
-		update_timer(nodes);
+	end_nodes(nodes, clock_now());
+}
+
+static void on_ending(void *data, uint64_t expirations)
+{
+	end_nodes(data, clock_now());
 }
 
 /* A stream was opened, started, stopped or closed: do what its state calls for. */
@@ -566,7 +617,7 @@ static void on_letter(struct letter *letter)
 		node = node_new(nodes, stream);
 	if (state == STREAM_RUNNING && node)
 		node_set_active(node, true);
-	update_timer(nodes);
+	end_nodes(nodes, clock_now());
 	stream_unref(stream);
 }
 
@@ -584,17 +635,22 @@ static void on_stream_changed(struct stream_watcher *watcher, struct stream *str
 
 void nodes_core_changed(struct nodes *nodes, bool connected)
 {
-	struct node *node, *next;
+	struct node *node;
 
 	nodes->connected = connected;
-	spa_list_for_each_safe(node, next, &nodes->list, link) {
-		if (!connected)
+	if (!connected) {
+		spa_list_for_each(node, &nodes->list, link)
 			node_remove(node);
-		if (node->closing)
-			node_close(node);
-		else if (connected)
-			node_renew(node);
 	}
+	end_nodes(nodes, UINT64_MAX);
+}
+
+static void remove_timers(struct nodes *nodes)
+{
+	if (nodes->timer)
+		pw_loop_destroy_source(nodes->loop, nodes->timer);
+	if (nodes->ending)
+		pw_loop_destroy_source(nodes->loop, nodes->ending);
 }
 
 int nodes_init(struct nodes *nodes, struct config *config, struct graph *graph,
@@ -611,10 +667,13 @@ int nodes_init(struct nodes *nodes, struct config *config, struct graph *graph,
 	spa_list_init(&nodes->list);
 	if ((res = mailbox_init(&nodes->mailbox, loop)) < 0)
 		return res;
-	if ((nodes->timer = pw_loop_add_timer(loop, on_tick, nodes)) == NULL) {
-		res = -errno;
-		mailbox_clear(&nodes->mailbox);
-	}
+	nodes->timer = pw_loop_add_timer(loop, on_tick, nodes);
+	nodes->ending = pw_loop_add_timer(loop, on_ending, nodes);
+	if (nodes->timer && nodes->ending)
+		return 0;
+	res = -errno;
+	remove_timers(nodes);
+	mailbox_clear(&nodes->mailbox);
 	return res;
 }
 
@@ -625,6 +684,6 @@ void nodes_clear(struct nodes *nodes)
 	mailbox_read_all(&nodes->mailbox);
 	spa_list_consume(node, &nodes->list, link)
 		node_free(node);
-	pw_loop_destroy_source(nodes->loop, nodes->timer);
+	remove_timers(nodes);
 	mailbox_clear(&nodes->mailbox);
 }

@@ -186,6 +186,7 @@ class Rig:
         self.in_pipewire = in_pipewire
         self.processes = []
         self.backend = None
+        self.backend_env = {}   # what it has besides everybody's
         self.pipewire = None
         self.watched = []       # who says at its end how often it did not run when due
         self.missed = 0
@@ -312,7 +313,7 @@ class Rig:
                    HEADLESS_CONF % {"rate": self.rate, "port_config": port_config})
         if self.in_pipewire:
             self.write("conf/headless.conf.d/50-xen-snd.conf", MODULE_CONF % self.stream_args())
-        self.pipewire = self.spawn("pipewire", ["pipewire", "-c", "headless.conf"])
+        self.start_pipewire_server()
         socket = os.path.join(self.dir, "run", "pipewire-0")
         wait_for("pipewire", lambda: os.path.exists(socket) or self.must_run(self.pipewire))
         if self.wireplumber:
@@ -320,6 +321,9 @@ class Rig:
         wait_for("null-sink", lambda: "null-sink" in self.run(["pw-link", "-i"]).stdout)
         if self.quantum is not None:
             self.force_quantum(self.quantum)
+
+    def start_pipewire_server(self):
+        self.pipewire = self.spawn("pipewire", ["pipewire", "-c", "headless.conf"])
 
     def start_wireplumber(self):
         self.write("config/wireplumber/main.lua.d/51-rig.lua", WIREPLUMBER_MAIN)
@@ -337,7 +341,8 @@ class Rig:
             return
         self.write("conf/xen-snd.conf", DAEMON_CONF % self.stream_args() +
                    f"xen-snd.rules = [ {self.rules} ]\n")
-        self.backend = self.spawn("backend", self.backend_command)
+        self.backend = self.spawn("backend", self.backend_command,
+                                  env=self.env | self.backend_env)
 
     def kill_backend(self):
         """kill -9, and wait until it is gone."""
@@ -373,6 +378,10 @@ class Rig:
                 props = item["info"].get("props", {})
                 nodes[props.get("node.name", str(item["id"]))] = props
         return nodes
+
+    def node_id(self, name):
+        """The id of a node in the graph, None if there is no such node."""
+        return self.nodes().get(name, {}).get("object.id")
 
     def frontend(self, script, label="frontend", **options):
         """Start a model frontend; join() gives its report. Options are its options."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests put on the rig: guests that play and capture, and who listens to them."""
 
+import array
 import os
 import subprocess
 
@@ -13,12 +14,12 @@ RATE = 48000
 machines = []
 
 
-def machine(**options):
+def machine(kind=rig.Rig, **options):
     """A rig with the product's daemon, unless another backend is named."""
     daemon = os.path.join(os.path.realpath(BUILD), "src", "daemon", "pipewire-xen-snd")
     backend = os.environ.get("XEN_SND_BACKEND", daemon).split()
     keep = os.environ.get("XEN_SND_KEEP")
-    machine_ = rig.Rig(BUILD, backend=backend, keep=keep, **options)
+    machine_ = kind(BUILD, backend=backend, keep=keep, **options)
     machines.append(machine_)
     return machine_
 
@@ -60,7 +61,9 @@ class Client:
         """For a script."""
         return f"sh head -n1 {self.fifo} >/dev/null\n"
 
-    def end(self):
+    def end(self, server_died=False):
+        if server_died:
+            self.process.expected = (0, 1)
         fault = self.process.end()
         if fault is not None:
             raise rig.RigError(fault)
@@ -83,6 +86,17 @@ class Listener(Client):
     def compare(self, tap, positions, what, ahead=0):
         out = self.machine.run([os.path.join(rig.HERE, "..", "tools", "compare-positions"),
                                 "--ahead", str(ahead), positions, self.log])
+        tap.ok(out.returncode == 0, what, out.stdout + out.stderr)
+
+    def heard(self):
+        """When, on the clock that time.monotonic() is, it first heard the pattern; or None."""
+        with open(self.log, encoding="ascii") as f:
+            cycles = [line.split() for line in f]
+        return next((int(c[0]) / 1e9 for c in cycles if int(c[4]) >= 0), None)
+
+    def compare_numbers(self, tap, positions, what):
+        out = self.machine.run([os.path.join(rig.HERE, "..", "tools", "compare-positions"),
+                                "--numbers", positions, self.log])
         tap.ok(out.returncode == 0, what, out.stdout + out.stderr)
 
 
@@ -126,6 +140,30 @@ def check_sequence(tap, machine_, raw, spans, what, format_="s16_le", channels=1
     out = subprocess.run([machine_.tool("sequence"), "--channels", str(channels), "--graph", spans,
                           f"{format_}:{raw}"], check=False, capture_output=True, text=True)
     tap.ok(out.returncode == 0, what, out.stdout + out.stderr)
+
+
+def stretches(raw, channels=2):
+    """What a recording of the pattern consists of: ("silence", frames), or (number of the
+    first frame, frames) for frames that follow one another."""
+    with open(raw, "rb") as f:
+        samples = array.array("h", f.read())
+    found = []
+    for low, high in zip(samples[0::channels], samples[1::channels]):
+        number = "silence" if low == 0 and high == 0 else (high - 1 << 15) + low
+        if found and number == found[-1][0] == "silence" or \
+                found and found[-1][0] != "silence" and number == sum(found[-1]):
+            found[-1] = (found[-1][0], found[-1][1] + 1)
+        else:
+            found.append((number, 1))
+    return found
+
+
+def longest_silence_of_events(positions_file):
+    """Seconds between two positions that a running stream was told, at most."""
+    with open(positions_file, encoding="ascii") as f:
+        lines = [line.split() for line in f]
+    times = [int(ns) / 1e9 for _, _, _, state, _, ns in lines if state == "running"]
+    return max((b - a for a, b in zip(times, times[1:])), default=0)
 
 
 def check_pattern(tap, machine_, raw, expect, what, channels=2, start=0, breaks=0):

@@ -696,6 +696,17 @@ static char is_wildcard(const struct statement *s)
 
 static int do_in_turn(const struct statement *s);
 
+/* whatever the error was: what failed must work the next time */
+static int do_retry(const struct statement *s)
+{
+	int res = run_line(s->guest, s->rest);
+
+	if (res >= 0)
+		return res;
+	fprintf(stderr, "%s: once more\n", strerror(-res));
+	return run_line(s->guest, s->rest);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct statement *s);
@@ -744,6 +755,7 @@ static const struct {
 	{ "wait", do_wait },
 	{ "expect", do_expect },
 	{ "in-turn", do_in_turn },
+	{ "retry", do_retry },
 };
 
 static int run_on_all(const struct statement *s, char which, bool in_turn);
