@@ -115,8 +115,8 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 	return 0;
 
 error_xenbus:
-	nodes_clear(&impl->nodes);
 	graph_clear(&impl->graph);
+	nodes_clear(&impl->nodes);
 	goto error_state;
 error_graph:
 	nodes_clear(&impl->nodes);
@@ -135,8 +135,8 @@ static void stop(struct impl *impl)
 	xenbus_free(impl->xenbus);
 	impl->xenbus = NULL;
 	state_close(impl->state);
-	nodes_clear(&impl->nodes);
 	graph_clear(&impl->graph);
+	nodes_clear(&impl->nodes);
 	config_clear(&impl->config);
 }
 
