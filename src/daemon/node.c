@@ -352,17 +352,22 @@ static const struct pw_proxy_events proxy_events = {
 
 static int load_handle(struct node *node, const struct pw_properties *props)
 {
-	const char *position = pw_properties_get(props, SPA_KEY_AUDIO_POSITION);
-	struct spa_dict_item items[3];
+	static const char * const passed[] = { SPA_KEY_AUDIO_POSITION, XEN_SND_KEY_FADE };
+	struct spa_dict_item items[2 + SPA_N_ELEMENTS(passed)];
+	const char *value;
 	char pointer[64];
+	size_t i, n = 2;
 
 	snprintf(pointer, sizeof(pointer), "pointer:%p", (void *)&node->stream->iface);
 	items[0] = SPA_DICT_ITEM_INIT(XEN_SND_KEY_STREAM, pointer);
 	items[1] = SPA_DICT_ITEM_INIT(SPA_KEY_LIBRARY_NAME, LIBRARY_NAME);
-	items[2] = SPA_DICT_ITEM_INIT(SPA_KEY_AUDIO_POSITION, position);
+	for (i = 0; i < SPA_N_ELEMENTS(passed); i++) {
+		if ((value = pw_properties_get(props, passed[i])) != NULL)
+			items[n++] = SPA_DICT_ITEM_INIT(passed[i], value);
+	}
 	node->handle = pw_context_load_spa_handle(node->nodes->graph->context,
 			node->stream->capture ? XEN_SND_NAME_SINK : XEN_SND_NAME_SOURCE,
-			&SPA_DICT_INIT(items, position ? 3 : 2));
+			&SPA_DICT_INIT(items, n));
 	if (node->handle == NULL) {
 		int res = -errno;
 		pw_log_error("can't load "LIBRARY_NAME".so: %m (is it installed, or "

@@ -3,6 +3,7 @@
 
 import array
 import os
+import struct
 import subprocess
 
 import rig
@@ -142,18 +143,49 @@ def check_sequence(tap, machine_, raw, spans, what, format_="s16_le", channels=1
     tap.ok(out.returncode == 0, what, out.stdout + out.stderr)
 
 
+DECAY_FRAMES = 240      # in which the plugin lets a sound end that breaks off
+GAINS = [struct.unpack("f", struct.pack("f", (DECAY_FRAMES - k) / DECAY_FRAMES))[0]
+         for k in range(DECAY_FRAMES)]
+
+
+class Decay:
+    """The frames that a decay after the last numbered frame consists of."""
+
+    def __init__(self):
+        self.last = None
+
+    def follows(self, low, high):
+        if self.last is None or self.k >= DECAY_FRAMES:
+            return False
+        gain = GAINS[self.k]
+        if (round(self.last[0] * gain), round(self.last[1] * gain)) != (low, high):
+            return False
+        self.k += 1
+        return True
+
+    def begin(self, low, high):
+        self.last, self.k = (low, high), 1
+
+
 def stretches(raw, channels=2):
     """What a recording of the pattern consists of: ("silence", frames), or (number of the
-    first frame, frames) for frames that follow one another."""
+    first frame, frames) for frames that follow one another. Its decay is silence."""
     with open(raw, "rb") as f:
         samples = array.array("h", f.read())
     found = []
+    decay = Decay()
     for low, high in zip(samples[0::channels], samples[1::channels]):
-        number = "silence" if low == 0 and high == 0 else (high - 1 << 15) + low
-        if found and number == found[-1][0] == "silence" or \
-                found and found[-1][0] != "silence" and number == sum(found[-1]):
+        number = (high - 1 << 15) + low
+        numbered = found and found[-1][0] != "silence"
+        if numbered and number == sum(found[-1]):
+            decay.begin(low, high)
             found[-1] = (found[-1][0], found[-1][1] + 1)
+        elif low == 0 and high == 0 or decay.follows(low, high):
+            if numbered or not found:
+                found.append(("silence", 0))
+            found[-1] = ("silence", found[-1][1] + 1)
         else:
+            decay.begin(low, high)
             found.append((number, 1))
     return found
 

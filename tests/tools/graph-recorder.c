@@ -54,6 +54,7 @@ struct recorder {
 	size_t n_cycles;
 	uint64_t so_far;
 	int64_t number;
+	unsigned int decay;	/* frames that the last numbered one has decayed for */
 	bool overrun;
 	bool running;
 	struct cycle_watch watch;
@@ -83,18 +84,31 @@ static void put_frames(struct recorder *r, uint32_t n)
 	}
 }
 
+static void follow_number(struct recorder *r, const uint8_t *frame)
+{
+	uint64_t due = (uint64_t)(r->number + 1), number;
+	bool numbered = pattern_number(frame, r->channels, due, &number);
+
+	if ((!numbered || number != due) && r->number >= 0 &&
+			pattern_is_decay(frame, r->channels, (uint64_t)r->number, r->decay + 1)) {
+		r->decay++;
+	} else if (numbered) {
+		r->number = (int64_t)number;
+		r->decay = 0;
+	}
+}
+
 static void follow_numbers(struct recorder *r, uint32_t n)
 {
 	const uint8_t *frame = r->samples + r->n_frames * r->channels * 2;
-	uint64_t number;
 
 	for (uint32_t i = 0; i < n; i++, frame += r->channels * 2) {
 		bool silent = pattern_is_silent(frame, r->channels);
 
 		if (r->so_far > 0 || !silent)
 			r->so_far++;
-		if (!silent && pattern_number(frame, r->channels, (uint64_t)(r->number + 1), &number))
-			r->number = (int64_t)number;
+		if (!silent)
+			follow_number(r, frame);
 	}
 }
 

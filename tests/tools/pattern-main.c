@@ -212,12 +212,13 @@ static int do_check(const struct options *o)
 	}
 	ok = judge(&v, data, size / (2u * o->channels), o) && is_as_asked(&v, o);
 	printf("pattern: %s frames=%llu first=%llu dropped=%llu repeated=%llu corrupt=%llu "
-	       "silent-inside=%llu gaps=%llu silent-before=%llu silent-after=%llu\n",
+	       "silent-inside=%llu gaps=%llu silent-before=%llu silent-after=%llu decayed=%llu\n",
 			!ok ? "DIFFERS" : v.gaps > 0 ? "gapped" : "exact", (unsigned long long)v.frames,
 			(unsigned long long)v.first, (unsigned long long)v.dropped,
 			(unsigned long long)v.repeated, (unsigned long long)v.corrupt,
 			(unsigned long long)v.silent_inside, (unsigned long long)v.gaps,
-			(unsigned long long)v.silent_before, (unsigned long long)v.silent_after);
+			(unsigned long long)v.silent_before, (unsigned long long)v.silent_after,
+			(unsigned long long)v.decayed);
 	free(file);
 	return ok ? 0 : 1;
 }

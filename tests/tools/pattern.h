@@ -24,7 +24,11 @@ struct pattern_verdict {
 	uint64_t silent_before;
 	uint64_t silent_inside;
 	uint64_t silent_after;
+	uint64_t decayed;	/* frames of a decay after the last, not longer than it may be */
 };
+
+/* Where a sound breaks off the plugin lets it decay, for 5 ms at 48 kHz. */
+#define PATTERN_DECAY_FRAMES 240u
 
 /** the sample of frame number `n` in channel `c` of `channels` */
 int16_t pattern_sample(uint64_t n, unsigned int c, unsigned int channels);
@@ -40,6 +44,12 @@ bool pattern_is_silent(const uint8_t *frame, unsigned int channels);
  * to `expected`. false when the frame is no frame of the pattern.
  */
 bool pattern_number(const uint8_t *frame, unsigned int channels, uint64_t expected, uint64_t *n);
+
+/**
+ * Is this the `k`th frame, from 1 on, of the decay that follows frame `n`? Low numbers have
+ * decays whose first frames look like that frame, or like others before it.
+ */
+bool pattern_is_decay(const uint8_t *frame, unsigned int channels, uint64_t n, unsigned int k);
 
 /** judge a recording; the first number is taken as it is when `start_any`, else `start` is due */
 void pattern_judge(struct pattern_verdict *v, const uint8_t *data, size_t frames,

@@ -3,6 +3,7 @@
  * Proves that the pattern's judge tells every kind of damage apart, for it is the judge
  * of all other tests.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,19 @@ static struct pattern_verdict judge(const uint8_t *data, size_t frames, unsigned
 
 	pattern_judge(&v, data, frames, channels, true, 0);
 	return v;
+}
+
+/* of frame `n`, over 5 ms, as the plugin makes it */
+static void decay(uint8_t *frame, uint64_t n, unsigned int channels)
+{
+	for (unsigned int k = 1; k <= PATTERN_DECAY_FRAMES; k++)
+		for (unsigned int c = 0; c < channels; c++, frame += 2) {
+			float gain = (float)(PATTERN_DECAY_FRAMES - k) / PATTERN_DECAY_FRAMES;
+			int16_t s = (int16_t)lrint((double)pattern_sample(n, c, channels) * gain);
+
+			frame[0] = (uint8_t)((uint16_t)s & 0xff);
+			frame[1] = (uint8_t)((uint16_t)s >> 8);
+		}
 }
 
 static void test_channels(unsigned int channels)
@@ -70,6 +84,22 @@ static void test_channels(unsigned int channels)
 	v = judge(data, 650, channels);
 	ok(v.gaps == 1 && v.dropped == 0 && v.silent_inside == 50 && pattern_is_gapped(&v, 1),
 			"50 frames of silence put in are a gap", channels);
+
+	memset(data, 0, (FRAMES + 200) * stride);
+	pattern_fill(data, 40000, FRAMES - 100, channels);
+	decay(data + (FRAMES - 100) * stride, 40000 + FRAMES - 101, channels);
+	v = judge(data, FRAMES + 200, channels);
+	ok(pattern_is_exact(&v) && v.frames == FRAMES - 100 && v.decayed > 0 &&
+			v.silent_after + v.decayed == 300, "a decay after the end is none of it", channels);
+
+	decay(data + half, 40000 + FRAMES / 2 - 1, channels);
+	v = judge(data, FRAMES + 200, channels);
+	ok(!pattern_is_exact(&v) && v.silent_inside > 0, "a decay in the middle is silence", channels);
+
+	data[(FRAMES - 60) * stride] ^= 2;
+	pattern_fill(data, 40000, FRAMES - 100, channels);
+	v = judge(data, FRAMES + 200, channels);
+	ok(!pattern_is_exact(&v), "a decay that is not smooth is damage", channels);
 
 	pattern_fill(data, 40000, FRAMES, channels);
 	memset(data + half, 0x80, 4 * stride);
@@ -193,7 +223,7 @@ int main(void)
 {
 	static const unsigned int channels[] = { 1, 2, 3, 8 };
 
-	printf("1..%zu\n", 10 * sizeof(channels) / sizeof(channels[0]) + 18);
+	printf("1..%zu\n", 13 * sizeof(channels) / sizeof(channels[0]) + 18);
 	for (size_t i = 0; i < sizeof(channels) / sizeof(channels[0]); i++)
 		test_channels(channels[i]);
 	test_gaps();

@@ -26,6 +26,7 @@
 #include "xen-snd.h"
 
 #define RATE		48000u
+#define DECAY		240u		/* frames in 5 ms */
 #define QUANTUM		256u
 #define FRAME_SIZE	4u
 #define RING		1000u
@@ -35,6 +36,7 @@
 static struct {
 	void *library;
 	struct spa_handle *handle;
+	bool fade;			/* is wanted of it */
 	struct spa_node *node;
 	enum spa_direction direction;
 
@@ -185,12 +187,15 @@ static struct spa_log no_logger = {
 static int init_handle(const char *factory_name, const char *value)
 {
 	const struct spa_handle_factory *factory = find_factory(factory_name);
-	struct spa_dict_item item = SPA_DICT_ITEM_INIT(XEN_SND_KEY_STREAM, value);
+	const struct spa_dict_item items[] = {
+		SPA_DICT_ITEM_INIT(XEN_SND_KEY_STREAM, value),
+		SPA_DICT_ITEM_INIT(XEN_SND_KEY_FADE, t.fade ? "true" : "false"),
+	};
 	struct spa_support support = SPA_SUPPORT_INIT(SPA_TYPE_INTERFACE_Log, &no_logger);
 
 	t.handle = calloc(1, spa_handle_factory_get_size(factory, NULL));
 	return spa_handle_factory_init(factory, t.handle,
-			value ? &SPA_DICT_INIT(&item, 1) : NULL, &support, 1);
+			value ? &SPA_DICT_INIT_ARRAY(items) : NULL, &support, 1);
 }
 
 static void make_stream(uint32_t format)
@@ -579,6 +584,31 @@ TEST(a_stream_that_does_not_run_is_a_whole_cycle_of_silence)
 	for (i = 0; i < QUANTUM; i++)
 		check_eq(((uint32_t *)d->data)[i], 0);
 	check_eq(t.n_released, 0);
+	end_node();
+}
+
+/* Closed, stopped, or its guest destroyed: the node plays the decay all the same. */
+TEST(a_stream_that_runs_no_more_decays_if_that_is_wanted)
+{
+	struct spa_data *d;
+	uint32_t last, i;
+
+	t.fade = true;
+	start_node(true, SPA_AUDIO_FORMAT_S16_LE);
+	d = process_source();
+	last = ((uint32_t *)d->data)[QUANTUM - 1];
+	check_eq(last, QUANTUM);
+	t.refuse = -EAGAIN;
+	d = process_source();
+	for (i = 0; i < DECAY; i++) {
+		check(((uint32_t *)d->data)[i] <= last);
+		last = ((uint32_t *)d->data)[i];
+	}
+	check(((uint32_t *)d->data)[0] > 0);
+	check_eq(((uint32_t *)d->data)[DECAY - 1], 0);
+	check_eq(((uint32_t *)d->data)[DECAY], 0);
+	d = process_source();
+	check_eq(((uint32_t *)d->data)[0], 0);
 	end_node();
 }
 

@@ -29,6 +29,7 @@
 #include <spa/utils/result.h>
 #include <spa/utils/string.h>
 
+#include "fade.h"
 #include "frames.h"
 #include "gain.h"
 #include "log.h"
@@ -86,6 +87,7 @@ struct impl {
 	struct spa_io_position *position;
 	bool started;
 	struct gain gain;
+	struct fade fade;
 };
 
 #define CHECK_PORT(this,d,p)	((d) == (this)->direction && (p) == 0)
@@ -534,7 +536,7 @@ static void read_frames(struct impl *this, void *data, uint32_t frames)
 	const struct xen_snd_geometry *g = &this->stream->geometry;
 	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
 	uint8_t *to = data;
-	uint32_t done = 0;
+	uint32_t done = 0, valid = 0;
 	int i, n;
 
 	n = xen_snd_stream_acquire(this->stream, frames, cycle_nsec(this), spans);
@@ -547,12 +549,15 @@ static void read_frames(struct impl *this, void *data, uint32_t frames)
 			frames_silence(g->format, to, size);
 		to += size;
 		done += spans[i].frames;
+		/* silence is last */
+		valid = spans[i].data ? done : valid;
 	}
 	if (n >= 0)
 		xen_snd_stream_release(this->stream, done);
 	gain_apply(&this->gain, this->stream, data, done);
 	if (done < frames)
 		frames_silence(g->format, to, (size_t)(frames - done) * g->frame_size);
+	fade_apply(&this->fade, this->stream, data, valid, frames);
 }
 
 /* Frames into the guest's ring. Changes them: nobody else reads this buffer, the
@@ -790,6 +795,7 @@ static int impl_init(const struct spa_handle_factory *factory, struct spa_handle
 	spa_hook_list_init(&this->hooks);
 	spa_list_init(&this->free);
 	gain_init(&this->gain, this->stream);
+	fade_init(&this->fade, this->stream, spa_atob(spa_dict_lookup(info, XEN_SND_KEY_FADE)));
 	init_positions(this, spa_dict_lookup(info, SPA_KEY_AUDIO_POSITION));
 	init_node_info(this);
 	init_port_info(this);

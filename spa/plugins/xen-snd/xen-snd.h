@@ -17,6 +17,7 @@
 #define XEN_SND_VERSION_STREAM	0
 
 #define XEN_SND_KEY_STREAM	"api.xen-snd.stream"
+#define XEN_SND_KEY_FADE	"xen.fade"	/* "true": a sound that breaks off decays */
 
 /* factory names */
 #define XEN_SND_NAME_SOURCE	"api.xen-snd.pcm.source"	/* guest playback into the graph */

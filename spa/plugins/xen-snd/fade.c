@@ -1,0 +1,63 @@
+/* pipewire-xen-snd */
+/* SPDX-License-Identifier: MIT */
+
+/* The end of a sound that breaks off, see fade.h. */
+
+#include <string.h>
+
+#include <spa/utils/defs.h>
+
+#include "fade.h"
+#include "frames.h"
+
+void fade_init(struct fade *fade, const struct xen_snd_stream *stream, bool wanted)
+{
+	const struct xen_snd_geometry *g = &stream->geometry;
+
+	*fade = (struct fade) {
+		.scale = wanted ? scale_find(g->format) : NULL,
+		.length = SPA_MAX(g->rate * FADE_MSEC / 1000, 1u),
+	};
+}
+
+static bool is_silent(const struct xen_snd_geometry *g, const void *frame)
+{
+	uint8_t silence[sizeof(((struct fade *)0)->last)];
+
+	frames_silence(g->format, silence, g->frame_size);
+	return memcmp(frame, silence, g->frame_size) == 0;
+}
+
+static void begin(struct fade *fade, const struct xen_snd_geometry *g, const void *last)
+{
+	memcpy(fade->last, last, g->frame_size);
+	fade->left = is_silent(g, last) ? 0 : fade->length;
+}
+
+static void decay(const struct fade *fade, const struct xen_snd_geometry *g, uint8_t *frame)
+{
+	uint32_t sample = g->frame_size / g->channels, i;
+
+	memcpy(frame, fade->last, g->frame_size);
+	for (i = 0; i < g->channels; i++, frame += sample)
+		fade->scale(frame, (float)fade->left / fade->length);
+}
+
+void fade_apply(struct fade *fade, const struct xen_snd_stream *stream, void *data,
+		uint32_t valid, uint32_t frames)
+{
+	const struct xen_snd_geometry *g = &stream->geometry;
+	uint8_t *frame = SPA_PTROFF(data, (size_t)valid * g->frame_size, uint8_t);
+
+	if (fade->scale == NULL || frames == 0)
+		return;
+	if (valid > 0)
+		begin(fade, g, frame - g->frame_size);
+	/* the last step is to the silence that is there */
+	for (; valid < frames && fade->left > 1; valid++, frame += g->frame_size) {
+		fade->left--;
+		decay(fade, g, frame);
+	}
+	if (valid < frames)
+		fade->left = 0;
+}
