@@ -371,11 +371,10 @@ class Rig:
 
     def nodes(self):
         """Properties of every node in the graph, by node name."""
-        dump = json.loads(self.run(["pw-dump", "-N"]).stdout or "[]")
         nodes = {}
-        for item in dump:
+        for item in arrays(self.run(["pw-dump", "-N"]).stdout):
             if item.get("type") == "PipeWire:Interface:Node":
-                props = item["info"].get("props", {})
+                props = (item.get("info") or {}).get("props", {})
                 nodes[props.get("node.name", str(item["id"]))] = props
         return nodes
 
@@ -386,6 +385,16 @@ class Rig:
     def frontend(self, script, label="frontend", **options):
         """Start a model frontend; join() gives its report. Options are its options."""
         return Frontend(self, label, script, options)
+
+
+def arrays(text):
+    """The items of all arrays in a row: pw-dump writes another one when something changes
+    while it writes, and null for what an object was that has gone."""
+    at = 0
+    while text[at:].strip():
+        items, end = json.JSONDecoder().raw_decode(text[at:].lstrip())
+        yield from items
+        at = len(text) - len(text[at:].lstrip()) + end
 
 
 class Frontend:
