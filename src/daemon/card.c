@@ -274,6 +274,7 @@ static int find_frontend(struct card *card)
 	snprintf(expected, sizeof(expected), "/local/domain/%u/device/vsnd/%u",
 			card->domid, card->device);
 	if (strcmp(card->frontend, expected) != 0) {
+		store_make_printable(card->frontend, sizeof(card->frontend));
 		pw_log_error(CARD_FORMAT": %s/frontend is %s, expected %s", CARD_ARGS(card),
 				card->backend, card->frontend, expected);
 		return -EINVAL;

@@ -79,22 +79,29 @@ static size_t printable(const unsigned char *s)
 	return len + 1;
 }
 
+void store_make_printable(char *words, size_t most)
+{
+	size_t i, len;
+
+	if (strlen(words) > most)
+		words[most] = '\0';
+	for (i = 0; words[i] != '\0'; i += len) {
+		if ((len = printable((unsigned char *)words + i)) == 0) {
+			words[i] = '?';
+			len = 1;
+		}
+	}
+}
+
 void store_read_label(struct xs_handle *xs, char *label, size_t size, const char *path, ...)
 {
 	va_list args;
-	size_t i, len;
 
 	va_start(args, path);
 	if (read_value(xs, label, size, true, path, args) < 0)
 		label[0] = '\0';
 	va_end(args);
-
-	for (i = 0; label[i] != '\0'; i += len) {
-		if ((len = printable((unsigned char *)label + i)) == 0) {
-			label[i] = '?';
-			len = 1;
-		}
-	}
+	store_make_printable(label, size - 1);
 }
 
 int store_read_number(struct xs_handle *xs, uint32_t *number, const char *path, ...)

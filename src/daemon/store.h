@@ -28,6 +28,10 @@ int store_read(struct xs_handle *xs, char *value, size_t size, const char *path,
 void store_read_label(struct xs_handle *xs, char *label, size_t size, const char *path, ...)
 	SPA_PRINTF_FUNC(4, 5);
 
+/* Cut somebody else's words to `most` octets, and make '?' of all that is no printable
+ * UTF-8: what a terminal would act on, or what fakes a line of its own in a log. */
+void store_make_printable(char *words, size_t most);
+
 /* Read a decimal number of at most 32 bits. -EINVAL when it is none. */
 int store_read_number(struct xs_handle *xs, uint32_t *number, const char *path, ...)
 	SPA_PRINTF_FUNC(3, 4);
