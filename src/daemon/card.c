@@ -55,7 +55,7 @@ static struct states read_states(const struct card *card)
 	};
 }
 
-static void write_state(struct card *card, enum xenbus_state state)
+static int write_state(struct card *card, enum xenbus_state state)
 {
 	char value[16];
 	int res;
@@ -67,6 +67,7 @@ static void write_state(struct card *card, enum xenbus_state state)
 		pw_log_error(CARD_FORMAT": can't write %s/state: %s", CARD_ARGS(card),
 				card->backend, strerror(-res));
 	pw_log_debug(CARD_FORMAT": backend state %u", CARD_ARGS(card), state);
+	return res;
 }
 
 /* The convention of Linux's backends: errors stand in a tree of their own. */
@@ -83,14 +84,19 @@ static void look_again_in(struct card *card, uint64_t nsec)
 	clock_fire_after(card->xenbus->worker.loop, card->timer, nsec);
 }
 
-static void failed(struct card *card, const char *why)
+static void back_off(struct card *card)
 {
 	uint64_t wait = BACKOFF_MIN << SPA_MIN(card->failures, BACKOFF_STEPS);
 
-	write_error(card, why);
 	card->failures++;
 	card->not_before = clock_now() + wait;
 	look_again_in(card, wait);
+}
+
+static void failed(struct card *card, const char *why)
+{
+	write_error(card, why);
+	back_off(card);
 	write_state(card, XENBUS_CLOSED);
 }
 
@@ -114,10 +120,12 @@ static void on_reply(struct letter *letter)
 	card->busy = false;
 	card->connected = card->connection.connect && card->connection.res >= 0;
 	if (card->connected) {
-		card->failures = 0;
 		pw_log_info(CARD_FORMAT": connected, %u streams", CARD_ARGS(card),
 				card->connection.n_lines);
-		write_state(card, XENBUS_CONNECTED);
+		if (write_state(card, XENBUS_CONNECTED) < 0)
+			back_off(card);
+		else
+			card->failures = 0;
 	} else {
 		drop_lines(card);
 		if (card->connection.connect) {
@@ -173,17 +181,22 @@ static bool is_removed(const struct card *card, const struct states *st)
 		 card->written != XENBUS_CLOSING);
 }
 
-/* The frontend waits for a fresh start. */
-static void restart(struct card *card, const struct states *st)
+/* False: too soon after a failure; the timer will look again. */
+static bool is_time(struct card *card)
 {
 	uint64_t now = clock_now();
 
-	if (st->backend == XENBUS_INIT_WAIT)
+	if (now >= card->not_before)
+		return true;
+	look_again_in(card, card->not_before - now);
+	return false;
+}
+
+/* The frontend waits for a fresh start. */
+static void restart(struct card *card, const struct states *st)
+{
+	if (st->backend == XENBUS_INIT_WAIT || !is_time(card))
 		return;
-	if (now < card->not_before) {
-		look_again_in(card, card->not_before - now);
-		return;
-	}
 	store_write_if(card->xenbus->xs, card->backend, VERSIONS, "%s/versions", card->backend);
 	write_state(card, XENBUS_INIT_WAIT);
 }
@@ -216,10 +229,11 @@ static void step(struct card *card, const struct states *st)
 	}
 	switch (st->frontend) {
 	case XENBUS_INITIALISED:
-		if (st->backend == XENBUS_INIT_WAIT)
-			connect(card);
-		else
+		/* the state says nothing of a failure that could not be written */
+		if (st->backend != XENBUS_INIT_WAIT)
 			restart(card, st);
+		else if (is_time(card))
+			connect(card);
 		break;
 	case XENBUS_CLOSING:
 		close_with_frontend(card, st);
