@@ -60,7 +60,7 @@ static int write_state(struct card *card, enum xenbus_state state)
 	char value[16];
 	int res;
 
-	snprintf(value, sizeof(value), "%u", state);
+	snprintf(value, sizeof(value), "%u", (uint32_t)state);
 	card->written = state;
 	res = store_write_if(card->xenbus->xs, card->backend, value, "%s/state", card->backend);
 	if (res < 0 && res != -ENOENT)

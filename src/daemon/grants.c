@@ -72,7 +72,8 @@ static int read_directory_page(struct grants *grants, uint32_t gref, uint32_t *g
 
 	if (!is_gref(gref))
 		return -EINVAL;
-	if ((res = map(grants, &gref, 1, PROT_READ, &page)) < 0)
+	res = map(grants, &gref, 1, PROT_READ, &page);
+	if (page.data == NULL)
 		return res;
 	*next = page_load(page.data, AT_NEXT_PAGE);
 	page_read(grefs, page.data, AT_GREFS, n_grefs * sizeof(*grefs));

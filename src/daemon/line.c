@@ -263,9 +263,9 @@ static int do_volume(struct line *line, const struct wire_request *req)
 	for (i = 0; i < channels; i++) {
 		if (req->op == WIRE_OP_GET_VOLUME) {
 			volume = htole32(atomic_load(&line->stream->channels[i].volume));
-			memcpy(cells + i * CELL, &volume, sizeof(volume));
+			memcpy(cells + (size_t)i * CELL, &volume, sizeof(volume));
 		} else {
-			memcpy(&volume, cells + i * CELL, sizeof(volume));
+			memcpy(&volume, cells + (size_t)i * CELL, sizeof(volume));
 			stream_set_volume(line->stream, i, le32toh(volume));
 		}
 	}
@@ -289,7 +289,7 @@ static int do_mute(struct line *line, const struct wire_request *req)
 		return -EINVAL;
 	cells = find_cells(line, req);
 	for (i = 0; i < channels; i++) {
-		if (cells[i * stride] != 0)
+		if (cells[(size_t)i * stride] != 0)
 			stream_set_mute(line->stream, i, req->op == WIRE_OP_MUTE);
 	}
 	stream_apply_volume(line->stream);

@@ -106,7 +106,7 @@ void store_read_label(struct xs_handle *xs, char *label, size_t size, const char
 
 int store_read_number(struct xs_handle *xs, uint32_t *number, const char *path, ...)
 {
-	char value[16];
+	char value[16] = "";
 	unsigned long long n;
 	va_list args;
 	int res;
@@ -134,9 +134,8 @@ static int try_write(struct xs_handle *xs, const char *guard, const char *value,
 
 	if ((t = xs_transaction_start(xs)) == XBT_NULL)
 		return -errno;
-	if ((old = xs_read(xs, t, guard, NULL)) == NULL)
-		res = -errno;
-	else if (!xs_write(xs, t, path, value, strlen(value)))
+	if ((old = xs_read(xs, t, guard, NULL)) == NULL ||
+	    !xs_write(xs, t, path, value, strlen(value)))
 		res = -errno;
 	free(old);
 	if (!xs_transaction_end(xs, t, res < 0) && res == 0)

@@ -39,7 +39,7 @@ int store_read_number(struct xs_handle *xs, uint32_t *number, const char *path, 
 /* Write a value if the node `guard` is there still: a plain write would bring a
  * directory back that the toolstack has just removed. -ENOENT: it is gone. */
 int store_write_if(struct xs_handle *xs, const char *guard, const char *value,
-		const char *path, ...) SPA_PRINTF_FUNC(4, 5);
+		const char *format, ...) SPA_PRINTF_FUNC(4, 5);
 
 /* Has the directory an entry of that name? The listing is of xs_directory(). */
 bool store_has_entry(char **listing, unsigned int n, uint32_t index);
