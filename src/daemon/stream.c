@@ -470,6 +470,14 @@ static uint64_t to_nsec(const struct stream *s, uint64_t frames)
 	return frames * SPA_NSEC_PER_SEC / s->iface.geometry.rate;
 }
 
+/* of any time: the product of nanoseconds and rate has no room in 64 bits after days */
+static uint64_t to_frames(const struct stream *s, uint64_t nsec)
+{
+	uint32_t rate = s->iface.geometry.rate;
+
+	return nsec / SPA_NSEC_PER_SEC * rate + nsec % SPA_NSEC_PER_SEC * rate / SPA_NSEC_PER_SEC;
+}
+
 /* From the first cycle that plays to the one that wakes the guest. */
 static uint64_t graph_wake(const struct stream *s, uint64_t cycle)
 {
@@ -523,7 +531,7 @@ static uint64_t fallback_interval(const struct stream *s)
 static uint64_t consume_by_clock(struct stream *s, uint64_t elapsed)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
-	uint64_t due = elapsed * g->rate / SPA_NSEC_PER_SEC - s->fallback.done, interval;
+	uint64_t due = to_frames(s, elapsed) - s->fallback.done, interval;
 	uint32_t frames = SPA_MIN(due, g->buffer_frames / 2);
 
 	s->fallback.done += due;

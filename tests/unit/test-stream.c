@@ -1176,6 +1176,25 @@ TEST(a_late_clock_takes_no_more_than_linux_can_count)
 	close_stream();
 }
 
+/* nanoseconds times the rate no longer fit into 64 bits after four days of 48 kHz */
+TEST(the_fallback_clock_does_not_jump_after_days)
+{
+	uint64_t now = NOW, from, end, before;
+
+	open_stream(4800, 480, false);
+	start();
+	now = run_clock(now, now + 2 * SEC);
+	from = NOW + UINT64_MAX / RATE - SEC;
+	end = from + 4 * SEC;
+	stream_tick(t.stream, from);
+	for (now = from + 20 * MSEC; now < end; now += 20 * MSEC) {
+		before = position();
+		stream_tick(t.stream, now);
+		check_eq((position() - before) / 2, 20 * RATE / 1000 / 2);
+	}
+	close_stream();
+}
+
 TEST(without_a_graph_capture_hears_silence)
 {
 	static const struct {
