@@ -15,6 +15,7 @@
 #include <xen/io/ring.h>
 #include <xen/io/sndif.h>
 
+#include "clock.h"
 #include "guest.h"
 #include "log.h"
 #include "test.h"
@@ -591,6 +592,46 @@ TEST(a_broken_ring_ends_the_stream_and_wakes_nobody_again)
 	line_serve(&t.line);
 	check_eq(t.answers, 0);
 	check_eq(t.unmasked, 0);
+	stop();
+}
+
+TEST(a_guest_that_signals_without_requests_is_heard_ever_more_rarely)
+{
+	uint64_t begin = clock_now(), now = begin;
+	unsigned int wakes = 0;
+
+	start(false);
+	pw_loop_enter(t.guest.worker.loop);
+	/* as often as it can, for half a second */
+	for (; now < begin + 500 * SPA_NSEC_PER_MSEC; now = clock_now()) {
+		t.unmasked = 0;
+		line_serve(&t.line);
+		wakes++;
+		while (t.unmasked == 0)
+			pw_loop_iterate(t.guest.worker.loop, -1);
+	}
+	/* 3 at once, then after 1, 2, 4, 8, 16, 32, 64, and 100 ms each time */
+	check(wakes >= 8 && wakes <= 15);
+	pw_loop_leave(t.guest.worker.loop);
+	stop();
+}
+
+TEST(a_guest_that_asks_again_is_heard_at_once_again)
+{
+	unsigned int i;
+
+	start(false);
+	for (i = 0; i < 4; i++)
+		line_serve(&t.line);
+	check_eq(t.unmasked, 3);
+	check_eq(ask(make(XENSND_OP_CLOSE)), 0);
+	check_eq(t.unmasked, 4);
+	/* the signal of a request that was answered along with the one before */
+	for (i = 0; i < 10; i++) {
+		line_serve(&t.line);
+		check_eq(ask(make(XENSND_OP_CLOSE)), 0);
+	}
+	check_eq(t.unmasked, 24);
 	stop();
 }
 
