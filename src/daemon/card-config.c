@@ -13,6 +13,8 @@
 #include "log.h"
 #include "sample.h"
 
+#define MAX_LOGGED	80	/* octets of the guest's words in a log line */
+
 struct reader {
 	struct xs_handle *xs;
 	const char *frontend;
@@ -32,9 +34,10 @@ static void read_limits(struct reader *r, const char *directory, struct limits *
 	for (key = limits_keys; *key; key++) {
 		if (store_read(r->xs, value, sizeof(value), "%s/%s", directory, *key) < 0)
 			continue;
-		if (limits_set(limits, *key, value, sample_supported(), r->max_buffer) < 0)
-			pw_log_warn("%s/%s: \"%.80s\" offers nothing usable: ignored",
-					directory, *key, value);
+		if (limits_set(limits, *key, value, sample_supported(), r->max_buffer) >= 0)
+			continue;
+		store_make_printable(value, MAX_LOGGED);
+		pw_log_warn("%s/%s: \"%s\" offers nothing usable: ignored", directory, *key, value);
 	}
 }
 

@@ -61,18 +61,19 @@ static int read_states(const struct card *card, struct states *st)
 	return 0;
 }
 
-static void write_state(struct card *card, enum xenbus_state state)
+static int write_state(struct card *card, enum xenbus_state state)
 {
 	char value[16];
 	int res;
 
-	snprintf(value, sizeof(value), "%u", state);
+	snprintf(value, sizeof(value), "%u", (uint32_t)state);
 	card->written = state;
 	res = store_write_if(card->xenbus->xs, card->backend, value, "%s/state", card->backend);
 	if (res < 0 && res != -ENOENT)
 		pw_log_error(CARD_FORMAT": can't write %s/state: %s", CARD_ARGS(card),
 				card->backend, strerror(-res));
 	pw_log_debug(CARD_FORMAT": backend state %u", CARD_ARGS(card), state);
+	return res;
 }
 
 /* The convention of Linux's backends: errors stand in a tree of their own. */
@@ -89,14 +90,19 @@ static void look_again_in(struct card *card, uint64_t nsec)
 	clock_fire_after(card->xenbus->worker.loop, card->timer, nsec);
 }
 
-static void failed(struct card *card, const char *why)
+static void back_off(struct card *card)
 {
 	uint64_t wait = BACKOFF_MIN << SPA_MIN(card->failures, BACKOFF_STEPS);
 
-	write_error(card, why);
 	card->failures++;
 	card->not_before = clock_now() + wait;
 	look_again_in(card, wait);
+}
+
+static void failed(struct card *card, const char *why)
+{
+	write_error(card, why);
+	back_off(card);
 	write_state(card, XENBUS_CLOSED);
 }
 
@@ -119,14 +125,16 @@ static void drop_lines(struct card *card)
 static void on_connected(struct card *card)
 {
 	card->connected = true;
-	card->failures = 0;
 	pw_log_info(CARD_FORMAT": connected%s, %u streams", CARD_ARGS(card),
 			card->connection.step == CONNECTION_RESUME ? " again" : "",
 			card->connection.n_lines);
-	if (card->connection.step == CONNECTION_RESUME)
+	if (card->connection.step == CONNECTION_RESUME) {
 		card->written = XENBUS_CONNECTED;
-	else
-		write_state(card, XENBUS_CONNECTED);
+	} else if (write_state(card, XENBUS_CONNECTED) < 0) {
+		back_off(card);
+		return;
+	}
+	card->failures = 0;
 }
 
 static void on_not_connected(struct card *card)
@@ -279,17 +287,22 @@ static bool is_removed(const struct card *card, const struct states *st)
 		 card->written != XENBUS_CLOSING);
 }
 
-/* The frontend waits for a fresh start. */
-static void restart(struct card *card, const struct states *st)
+/* False: too soon after a failure; the timer will look again. */
+static bool is_time(struct card *card)
 {
 	uint64_t now = clock_now();
 
-	if (st->backend == XENBUS_INIT_WAIT)
+	if (now >= card->not_before)
+		return true;
+	look_again_in(card, card->not_before - now);
+	return false;
+}
+
+/* The frontend waits for a fresh start. */
+static void restart(struct card *card, const struct states *st)
+{
+	if (st->backend == XENBUS_INIT_WAIT || !is_time(card))
 		return;
-	if (now < card->not_before) {
-		look_again_in(card, card->not_before - now);
-		return;
-	}
 	store_write_if(card->xenbus->xs, card->backend, VERSIONS, "%s/versions", card->backend);
 	write_state(card, XENBUS_INIT_WAIT);
 }
@@ -331,10 +344,11 @@ static void step(struct card *card, const struct states *st)
 		return;
 	switch (st->frontend) {
 	case XENBUS_INITIALISED:
-		if (st->backend == XENBUS_INIT_WAIT)
-			connect(card);
-		else
+		/* the state says nothing of a failure that could not be written */
+		if (st->backend != XENBUS_INIT_WAIT)
 			restart(card, st);
+		else if (is_time(card))
+			connect(card);
 		break;
 	case XENBUS_CLOSING:
 		close_with_frontend(card, st);
@@ -402,6 +416,7 @@ static int find_frontend(struct card *card)
 	snprintf(expected, sizeof(expected), "/local/domain/%u/device/vsnd/%u",
 			card->domid, card->device);
 	if (strcmp(card->frontend, expected) != 0) {
+		store_make_printable(card->frontend, sizeof(card->frontend));
 		pw_log_error(CARD_FORMAT": %s/frontend is %s, expected %s", CARD_ARGS(card),
 				card->backend, card->frontend, expected);
 		return -EINVAL;

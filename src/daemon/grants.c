@@ -72,7 +72,8 @@ static int read_directory_page(struct grants *grants, uint32_t gref, uint32_t *g
 
 	if (!is_gref(gref))
 		return -EINVAL;
-	if ((res = map(grants, &gref, 1, PROT_READ, &page)) < 0)
+	res = map(grants, &gref, 1, PROT_READ, &page);
+	if (page.data == NULL)
 		return res;
 	*next = page_load(page.data, AT_NEXT_PAGE);
 	page_read(grefs, page.data, AT_GREFS, n_grefs * sizeof(*grefs));
@@ -80,18 +81,28 @@ static int read_directory_page(struct grants *grants, uint32_t gref, uint32_t *g
 	return 0;
 }
 
-static int read_directory(struct grants *grants, uint32_t directory, uint32_t *grefs,
-		uint32_t n_grefs)
+static bool has_gref(const uint32_t *grefs, uint32_t n_grefs, uint32_t gref)
 {
-	uint32_t done, n, i, next = directory;
+	while (n_grefs > 0) {
+		if (grefs[--n_grefs] == gref)
+			return true;
+	}
+	return false;
+}
+
+/* `pages`: room for the grefs of the directory's own pages */
+static int read_directory(struct grants *grants, uint32_t directory, uint32_t *grefs,
+		uint32_t n_grefs, uint32_t *pages)
+{
+	uint32_t done, n, i, n_pages = 0, next = directory;
 	int res;
 
-	/* a chain that goes in circles ends when enough grefs were read, and is
-	 * found out by the grefs that stand in it twice */
 	for (done = 0; done < n_grefs; done += n) {
 		n = SPA_MIN(n_grefs - done, WIRE_DIRECTORY_GREFS);
-		if (done > 0 && next == directory)
+		/* a chain that goes in circles */
+		if (has_gref(pages, n_pages, next))
 			return -EINVAL;
+		pages[n_pages++] = next;
 		if ((res = read_directory_page(grants, next, grefs + done, n, &next)) < 0)
 			return res;
 		for (i = done; i < done + n; i++) {
@@ -106,12 +117,13 @@ int grants_map_buffer(struct grants *grants, uint32_t directory, uint32_t size,
 		struct mapping *buffer)
 {
 	uint32_t n_grefs = (size - 1) / WIRE_PAGE_SIZE + 1;
+	uint32_t n_pages = (n_grefs - 1) / WIRE_DIRECTORY_GREFS + 1;
 	uint32_t *grefs;
 	int res;
 
-	if ((grefs = calloc(n_grefs, sizeof(*grefs))) == NULL)
+	if ((grefs = calloc(n_grefs + n_pages, sizeof(*grefs))) == NULL)
 		return -errno;
-	if ((res = read_directory(grants, directory, grefs, n_grefs)) >= 0)
+	if ((res = read_directory(grants, directory, grefs, n_grefs, grefs + n_grefs)) >= 0)
 		res = map(grants, grefs, n_grefs, PROT_READ | PROT_WRITE, buffer);
 	free(grefs);
 	return res;

@@ -27,13 +27,13 @@ int grants_open(struct grants *grants, uint32_t domid, struct xentoollog_logger 
 void grants_close(struct grants *grants);
 
 /* Map one page for reading and writing. */
-int grants_map_page(struct grants *grants, uint32_t gref, struct mapping *map);
+int grants_map_page(struct grants *grants, uint32_t gref, struct mapping *page);
 
 /* Map the `size` octets (> 0) that the directory at `directory` lists, for reading
  * and writing. -EINVAL: the directory is too short, goes in circles, or names no
  * page. */
 int grants_map_buffer(struct grants *grants, uint32_t directory, uint32_t size,
-		struct mapping *map);
+		struct mapping *buffer);
 
 /* Does nothing for a mapping of nothing. */
 void grants_unmap(struct grants *grants, struct mapping *map);

@@ -9,6 +9,7 @@
 
 #include <spa/utils/result.h>
 
+#include "clock.h"
 #include "guest.h"
 #include "line.h"
 #include "log.h"
@@ -17,6 +18,13 @@
 #define LINE_FORMAT	"%s %u/%u/%u"
 #define LINE_ARGS(l)	(l)->config.identity.guest, (l)->config.identity.device,	\
 			(l)->config.identity.pcm, (l)->config.identity.stream
+
+/* A signal can be that of a request that was answered already, once after each. A guest
+ * that goes on signalling without a request is heard ever more rarely. */
+#define IDLE_WAKES_FREE	3u
+#define UNMASK_MIN	(1 * SPA_NSEC_PER_MSEC)
+#define UNMASK_MAX	(100 * SPA_NSEC_PER_MSEC)
+#define UNMASK_STEPS	7u
 
 /* Connecting. */
 
@@ -79,15 +87,27 @@ static void on_more(struct letter *letter)
 	line_serve(SPA_CONTAINER_OF(letter, struct line, more));
 }
 
+static void unmask(void *data, uint64_t expirations)
+{
+	struct line *line = data;
+
+	xenevtchn_unmask(line->guest->evtchn, line->port);
+}
+
 static int connect(struct line *line, struct guest *guest)
 {
 	int res;
 
 	line->guest = guest;
-	line->broken = false;
+	line->broken = line->served = line->storm = false;
+	line->idle_wakes = 0;
 	line->more = (struct letter) { .read = on_more };
-	if ((res = grants_map_page(&guest->grants, line->config.ring_ref, &line->ring_map)) < 0)
+	if ((line->timer = pw_loop_add_timer(guest->worker.loop, unmask, line)) == NULL) {
+		res = -errno;
 		goto error;
+	}
+	if ((res = grants_map_page(&guest->grants, line->config.ring_ref, &line->ring_map)) < 0)
+		goto error_timer;
 	if ((res = connect_events(line)) < 0)
 		goto error_ring;
 	if ((res = bind_requests(line)) < 0)
@@ -98,6 +118,8 @@ error_events:
 	disconnect_events(line);
 error_ring:
 	grants_unmap(&guest->grants, &line->ring_map);
+error_timer:
+	pw_loop_destroy_source(guest->worker.loop, line->timer);
 error:
 	line->guest = NULL;
 	pw_log_error(LINE_FORMAT": can't take up the stream (ring %u, channel %u, events %u, "
@@ -139,6 +161,7 @@ static void disconnect(struct line *line)
 	struct guest *guest = line->guest;
 
 	mailbox_cancel(&guest->worker.mailbox, &line->more);
+	pw_loop_destroy_source(guest->worker.loop, line->timer);
 	xenevtchn_unbind(guest->evtchn, line->port);
 	disconnect_events(line);
 	grants_unmap(&guest->grants, &line->ring_map);
@@ -319,9 +342,9 @@ static int do_volume(struct line *line, const struct wire_request *req)
 	for (i = 0; i < channels; i++) {
 		if (req->op == WIRE_OP_GET_VOLUME) {
 			volume = htole32(atomic_load(&line->stream->channels[i].volume));
-			memcpy(cells + i * CELL, &volume, sizeof(volume));
+			memcpy(cells + (size_t)i * CELL, &volume, sizeof(volume));
 		} else {
-			memcpy(&volume, cells + i * CELL, sizeof(volume));
+			memcpy(&volume, cells + (size_t)i * CELL, sizeof(volume));
 			stream_set_volume(line->stream, i, le32toh(volume));
 		}
 	}
@@ -345,7 +368,7 @@ static int do_mute(struct line *line, const struct wire_request *req)
 		return -EINVAL;
 	cells = find_cells(line, req);
 	for (i = 0; i < channels; i++) {
-		if (cells[i * stride] != 0)
+		if (cells[(size_t)i * stride] != 0)
 			stream_set_mute(line->stream, i, req->op == WIRE_OP_MUTE);
 	}
 	stream_apply_volume(line->stream);
@@ -404,6 +427,7 @@ static void serve(struct line *line, const uint8_t packet[WIRE_PACKET_SIZE])
 	struct wire_hw hw;
 	int res;
 
+	line->served = true;
 	wire_get_request(line->config.dialect, packet, &req);
 	res = req.op > line->config.dialect->last_op ? -EOPNOTSUPP : dispatch(line, &req, &hw);
 	pw_log_trace(LINE_FORMAT": request %u, operation %u: %s", LINE_ARGS(line),
@@ -446,6 +470,27 @@ static void give_up(struct line *line)
 	line->broken = true;
 }
 
+static void be_woken_again(struct line *line)
+{
+	uint32_t step;
+
+	line->idle_wakes = line->served ? 0 : line->idle_wakes + 1;
+	line->served = false;
+	if (line->idle_wakes <= IDLE_WAKES_FREE) {
+		unmask(line, 0);
+		return;
+	}
+	step = SPA_MIN(line->idle_wakes - IDLE_WAKES_FREE - 1, UNMASK_STEPS);
+	if (step == UNMASK_STEPS && !line->storm) {
+		line->storm = true;
+		pw_log_warn(LINE_FORMAT": the guest signals without requests: it is heard "
+				"every %u ms", LINE_ARGS(line),
+				(uint32_t)(UNMASK_MAX / SPA_NSEC_PER_MSEC));
+	}
+	clock_fire_after(line->guest->worker.loop, line->timer,
+			SPA_MIN(UNMASK_MIN << step, UNMASK_MAX));
+}
+
 void line_serve(struct line *line)
 {
 	int res;
@@ -458,7 +503,7 @@ void line_serve(struct line *line)
 	else if (res > 0)
 		mailbox_post(&line->guest->worker.mailbox, &line->more);
 	else
-		xenevtchn_unmask(line->guest->evtchn, line->port);
+		be_woken_again(line);
 }
 
 /* Resuming. */

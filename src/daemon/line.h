@@ -37,6 +37,10 @@ struct line {
 	evtchn_port_t port;		/* of the requests, on the guest's handle */
 	struct state_record *record;	/* set by the xenbus thread before; NULL: nothing is kept */
 	struct letter more;		/* to the guest thread itself: go on in the next turn */
+	struct spa_source *timer;	/* unmasks the port of a guest that signals too much */
+	uint32_t idle_wakes;		/* in a row, with nothing in the ring */
+	bool storm;			/* was logged */
+	bool served;			/* a request since the port was unmasked last */
 
 	struct mapping buffer_map;	/* while a stream is open */
 	struct stream *stream;
@@ -57,7 +61,8 @@ void line_disconnect(struct line *line);
 void line_leave(struct line *line);
 
 /* Its port was signalled and is masked now: answer what is in the ring, a ring
- * full a turn, and unmask the port when all is done. */
+ * full a turn, and unmask the port when all is done; later, if again and again
+ * nothing was. */
 void line_serve(struct line *line);
 
 #endif /* XEN_SND_LINE_H */

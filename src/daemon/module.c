@@ -87,7 +87,7 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 
 	if ((res = config_init(&impl->config, context, args)) < 0)
 		return res;
-	if ((res = xenbus_probe((struct xentoollog_logger *)impl->logger, why, sizeof(why))) < 0) {
+	if (xenbus_probe((struct xentoollog_logger *)impl->logger, why, sizeof(why)) < 0) {
 		pw_log_error("%s", why);
 		res = -ENODEV;
 		goto error_probe;

@@ -444,7 +444,7 @@ static void node_make(struct node *node)
 		return;
 	if ((props = make_properties(node)) == NULL)
 		return;
-	if ((res = load_handle(node, props)) < 0) {
+	if (load_handle(node, props) < 0) {
 		pw_properties_free(props);
 		return;
 	}

@@ -84,27 +84,34 @@ static size_t printable(const unsigned char *s)
 	return len + 1;
 }
 
-void store_read_label(struct xs_handle *xs, char *label, size_t size, const char *path, ...)
+void store_make_printable(char *words, size_t most)
 {
-	va_list args;
 	size_t i, len;
 
-	va_start(args, path);
-	if (read_value(xs, label, size, true, path, args) < 0)
-		label[0] = '\0';
-	va_end(args);
-
-	for (i = 0; label[i] != '\0'; i += len) {
-		if ((len = printable((unsigned char *)label + i)) == 0) {
-			label[i] = '?';
+	if (strlen(words) > most)
+		words[most] = '\0';
+	for (i = 0; words[i] != '\0'; i += len) {
+		if ((len = printable((unsigned char *)words + i)) == 0) {
+			words[i] = '?';
 			len = 1;
 		}
 	}
 }
 
+void store_read_label(struct xs_handle *xs, char *label, size_t size, const char *path, ...)
+{
+	va_list args;
+
+	va_start(args, path);
+	if (read_value(xs, label, size, true, path, args) < 0)
+		label[0] = '\0';
+	va_end(args);
+	store_make_printable(label, size - 1);
+}
+
 int store_read_number(struct xs_handle *xs, uint32_t *number, const char *path, ...)
 {
-	char value[16];
+	char value[16] = "";
 	unsigned long long n;
 	va_list args;
 	int res;
@@ -134,9 +141,8 @@ static int try_write(struct xs_handle *xs, const char *guard, const char *value,
 		return -ENOTCONN;
 	if ((t = xs_transaction_start(xs)) == XBT_NULL)
 		return -errno;
-	if ((old = xs_read(xs, t, guard, NULL)) == NULL)
-		res = -errno;
-	else if (!xs_write(xs, t, path, value, strlen(value)))
+	if ((old = xs_read(xs, t, guard, NULL)) == NULL ||
+	    !xs_write(xs, t, path, value, strlen(value)))
 		res = -errno;
 	free(old);
 	if (!xs_transaction_end(xs, t, res < 0) && res == 0)

@@ -29,6 +29,10 @@ int store_read(struct xs_handle *xs, char *value, size_t size, const char *path,
 void store_read_label(struct xs_handle *xs, char *label, size_t size, const char *path, ...)
 	SPA_PRINTF_FUNC(4, 5);
 
+/* Cut somebody else's words to `most` octets, and make '?' of all that is no printable
+ * UTF-8: what a terminal would act on, or what fakes a line of its own in a log. */
+void store_make_printable(char *words, size_t most);
+
 /* Read a decimal number of at most 32 bits. -EBADMSG when it is none. */
 int store_read_number(struct xs_handle *xs, uint32_t *number, const char *path, ...)
 	SPA_PRINTF_FUNC(3, 4);
@@ -36,7 +40,7 @@ int store_read_number(struct xs_handle *xs, uint32_t *number, const char *path, 
 /* Write a value if the node `guard` is there still: a plain write would bring a
  * directory back that the toolstack has just removed. -ENOENT: it is gone. */
 int store_write_if(struct xs_handle *xs, const char *guard, const char *value,
-		const char *path, ...) SPA_PRINTF_FUNC(4, 5);
+		const char *format, ...) SPA_PRINTF_FUNC(4, 5);
 
 /* Does the result of one of these say that xenstored did not answer? */
 bool store_is_lost(int res);

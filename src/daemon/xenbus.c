@@ -128,7 +128,7 @@ static long to_index(const char *name)
 {
 	if (name[0] == '\0' || strlen(name) > 5 || strspn(name, "0123456789") != strlen(name))
 		return -1;
-	return atol(name);
+	return strtol(name, NULL, 10);
 }
 
 /* Call `func` for each entry of a directory that is a number. */

@@ -15,6 +15,7 @@
 #include <xen/io/ring.h>
 #include <xen/io/sndif.h>
 
+#include "clock.h"
 #include "guest.h"
 #include "log.h"
 #include "test.h"
@@ -536,6 +537,81 @@ TEST(a_query_that_leaves_nothing_is_refused_and_answered_with_zeroes)
 	stop();
 }
 
+/* Volume and mute, whose values lie in the ring itself. */
+
+static int32_t volume(uint32_t channel)
+{
+	return atomic_load(&t.line.stream->channels[channel].volume);
+}
+
+static bool mute(uint32_t channel)
+{
+	return atomic_load(&t.line.stream->channels[channel].mute);
+}
+
+TEST(volumes_are_set_from_the_ring_and_got_into_it)
+{
+	static const int32_t cells[2] = { -6000, -12000 }, loud[2] = { 1, INT32_MAX };
+
+	start(false);
+	check_eq(ask(make_open()), 0);
+	/* anywhere in it */
+	memcpy(buffer + 6, cells, sizeof(cells));
+	check_eq(ask_span(XENSND_OP_SET_VOLUME, 6, 8), 0);
+	check_eq(volume(0), -6000);
+	check_eq(volume(1), -12000);
+	memset(buffer, 0x5a, 32);
+	check_eq(ask_span(XENSND_OP_GET_VOLUME, 9, 8), 0);
+	check_mem(buffer + 9, cells, sizeof(cells));
+	check_eq(buffer[8], 0x5a);
+	check_eq(buffer[17], 0x5a);
+	/* no louder than it is */
+	memcpy(buffer, loud, sizeof(loud));
+	check_eq(ask_span(XENSND_OP_SET_VOLUME, 0, 8), 0);
+	check_eq(volume(0), 0);
+	check_eq(volume(1), 0);
+	stop();
+}
+
+TEST(channels_are_muted_by_octets_or_by_cells)
+{
+	static const uint8_t octets[2] = { 0, 1 };
+	static const uint32_t cells[2] = { 1, 0 };
+
+	start(false);
+	check_eq(ask(make_open()), 0);
+	memcpy(buffer, octets, sizeof(octets));
+	check_eq(ask_span(XENSND_OP_MUTE, 0, 2), 0);
+	check(!mute(0) && mute(1));
+	memcpy(buffer, cells, sizeof(cells));
+	check_eq(ask_span(XENSND_OP_MUTE, 0, 8), 0);
+	check(mute(0) && mute(1));
+	check_eq(ask_span(XENSND_OP_UNMUTE, 0, 8), 0);
+	check(!mute(0) && mute(1));
+	stop();
+}
+
+TEST(volumes_of_another_count_or_beyond_the_ring_are_refused)
+{
+	static const uint8_t operations[] = { XENSND_OP_SET_VOLUME, XENSND_OP_GET_VOLUME,
+		XENSND_OP_MUTE, XENSND_OP_UNMUTE };
+	unsigned int i;
+
+	start(false);
+	check_eq(ask(make_open()), 0);
+	for (i = 0; i < sizeof(operations); i++) {
+		check_eq(ask_span(operations[i], 0, 0), -XEN_EINVAL);
+		check_eq(ask_span(operations[i], 0, 7), -XEN_EINVAL);
+		check_eq(ask_span(operations[i], 0, 12), -XEN_EINVAL);
+		check_eq(ask_span(operations[i], BUFFER - 7, 8), -XEN_EINVAL);
+		check_eq(ask_span(operations[i], UINT32_MAX, 8), -XEN_EINVAL);
+		check_eq(ask_span(operations[i], UINT32_MAX - 3, 8), -XEN_EINVAL);
+	}
+	check_eq(volume(0), 0);
+	check(!mute(0));
+	stop();
+}
+
 /* The ring. */
 
 TEST(a_full_ring_is_served_in_turns)
@@ -569,6 +645,46 @@ TEST(a_broken_ring_ends_the_stream_and_wakes_nobody_again)
 	line_serve(&t.line);
 	check_eq(t.answers, 0);
 	check_eq(t.unmasked, 0);
+	stop();
+}
+
+TEST(a_guest_that_signals_without_requests_is_heard_ever_more_rarely)
+{
+	uint64_t begin = clock_now(), now = begin;
+	unsigned int wakes = 0;
+
+	start(false);
+	pw_loop_enter(t.guest.worker.loop);
+	/* as often as it can, for half a second */
+	for (; now < begin + 500 * SPA_NSEC_PER_MSEC; now = clock_now()) {
+		t.unmasked = 0;
+		line_serve(&t.line);
+		wakes++;
+		while (t.unmasked == 0)
+			pw_loop_iterate(t.guest.worker.loop, -1);
+	}
+	/* 3 at once, then after 1, 2, 4, 8, 16, 32, 64, and 100 ms each time */
+	check(wakes >= 8 && wakes <= 15);
+	pw_loop_leave(t.guest.worker.loop);
+	stop();
+}
+
+TEST(a_guest_that_asks_again_is_heard_at_once_again)
+{
+	unsigned int i;
+
+	start(false);
+	for (i = 0; i < 4; i++)
+		line_serve(&t.line);
+	check_eq(t.unmasked, 3);
+	check_eq(ask(make(XENSND_OP_CLOSE)), 0);
+	check_eq(t.unmasked, 4);
+	/* the signal of a request that was answered along with the one before */
+	for (i = 0; i < 10; i++) {
+		line_serve(&t.line);
+		check_eq(ask(make(XENSND_OP_CLOSE)), 0);
+	}
+	check_eq(t.unmasked, 24);
 	stop();
 }
 

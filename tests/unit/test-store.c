@@ -209,6 +209,16 @@ TEST(a_label_that_is_too_long_is_cut)
 	check_str(LABEL("12345678901234\xc3\xbc"), "12345678901234?");
 }
 
+TEST(what_goes_into_a_log_is_cut_and_made_printable)
+{
+	char words[] = "a\nb\x1b[2Jc";
+
+	store_make_printable(words, 80);
+	check_str(words, "a?b?[2Jc");
+	store_make_printable(words, 3);
+	check_str(words, "a?b");
+}
+
 static int write_state(void)
 {
 	return store_write_if(XS, "/b/state", "4", "/b/%s", "state");
