@@ -72,6 +72,7 @@ static struct {
 	bool serving;
 	bool quiet;			/* no event may come now */
 	uint64_t told;			/* octets since OPEN */
+	uint32_t base;			/* event slots used before OPEN */
 } t;
 
 static const struct wire_dialect *dialect(void)
@@ -134,6 +135,19 @@ static void check_query(const uint8_t *request, const uint8_t *answer)
 	check_narrowed(&was.hw.period, &is.hw.period);
 }
 
+/* What was granted lies in the ring of the stream that is open. */
+static void check_span(const uint8_t *request)
+{
+	uint64_t offset = get(request + 8), length = get(request + 12);
+	const struct xen_snd_geometry *g;
+
+	check(t.line.stream != NULL);
+	g = &t.line.stream->iface.geometry;
+	check(offset + length <= (uint64_t)g->buffer_frames * g->frame_size);
+	if (request[2] == WIRE_OP_READ || request[2] == WIRE_OP_WRITE)
+		check_eq(request[2] == WIRE_OP_READ, t.line.stream->capture);
+}
+
 static void check_answer(void)
 {
 	static const uint8_t zeroes[WIRE_PACKET_SIZE];
@@ -148,6 +162,8 @@ static void check_answer(void)
 	check(status == 0 || is_xen_errno(-status));
 	if (op > dialect()->last_op)
 		check_eq(status, -95);
+	if (op >= WIRE_OP_READ && op <= WIRE_OP_UNMUTE && status == 0)
+		check_span(request);
 	if (op == WIRE_OP_CLOSE) {
 		check_eq(status, 0);
 		check(t.line.stream == NULL);
@@ -189,7 +205,7 @@ static void on_event(void)
 		index = events->produced - i;
 		p = hypervisor.events.guest + (1 + index % dialect()->event_slots) * size;
 		memcpy(&id, p, sizeof(id));
-		check_eq(id, (uint16_t)(index - (i == 1 ? events->base : 0)));
+		check_eq(id, (uint16_t)(index - (i == 1 ? t.base : 0)));
 		check_mem(p + 2, zeroes, 6);
 		memcpy(&position, p + 8, sizeof(position));
 		check_eq(position % frame, 0);
@@ -231,6 +247,7 @@ static void on_changed(struct stream_watcher *watcher, struct stream *stream)
 		stream_unref(t.node);
 	t.node = stream_ref(stream);
 	t.told = 0;
+	t.base = t.line.events.page.produced;
 }
 
 /* One turn of the backend's, by a signal or by its own letter. */
@@ -362,6 +379,9 @@ static void ask_span(void)
 
 	words[0] = how & 0x80 ? input_u32(&t.in) : input_u16(&t.in) * frame;
 	words[1] = how & 0x40 ? input_u32(&t.in) : input_u16(&t.in) * frame;
+	/* what would come out at the beginning if it were added up in 32 bits */
+	if (how & 0x20)
+		words[0] = -words[1];
 	ask_words(WIRE_OP_READ + how % 6, words, 2);
 }
 

@@ -123,15 +123,19 @@ static void run_worker(struct worker *worker)
 /* What a card promises while its guest thread has its lines, or has not. */
 static void check_cards(void)
 {
+	const struct stream_identity *id;
 	struct card *card;
-	uint32_t rings = 0;
+	uint32_t i, rings = 0;
 
 	spa_list_for_each(card, &t.xenbus->cards, link) {
 		check(!card->busy);
 		if (card->connected)
 			rings += card->connection.n_lines;
 		check(card->connected || card->guest == NULL);
-		check(card->connection.n_lines <= CARD_MAX_PCMS * CARD_MAX_STREAMS);
+		for (i = 0; i < card->connection.n_lines; i++) {
+			id = &card->connection.lines[i].config.identity;
+			check(id->pcm < CARD_MAX_PCMS && id->stream < CARD_MAX_STREAMS);
+		}
 	}
 	check(hypervisor.mapped >= rings && hypervisor.mapped <= 2 * rings);
 	check(hypervisor.bound >= rings && hypervisor.bound <= 2 * rings);
