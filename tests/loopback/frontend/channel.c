@@ -463,6 +463,7 @@ void channel_report(struct channel *c)
 				(unsigned long long)c->ignored_position);
 	report_figure(c->name, "requests", c->answers.count);
 	report_figure(c->name, "answer-max-us", durations_max(&c->answers));
+	report_figure(c->name, "answers-over-10-ms", durations_over(&c->answers, 10000));
 	report_figure(c->name, "answer-median-us", durations_median(&c->answers));
 	report_figure(c->name, "events-accepted", c->accepted);
 	report_figure(c->name, "events-ignored", c->ignored);

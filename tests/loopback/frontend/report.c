@@ -122,6 +122,15 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+uint32_t durations_over(const struct durations *d, uint32_t us)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d->count; i++)
+		n += d->us[i] > us;
+	return n;
+}
+
 uint32_t durations_median(struct durations *d)
 {
 	if (d->count == 0)

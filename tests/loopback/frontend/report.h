@@ -30,6 +30,8 @@ void report_write(FILE *f);
 
 void durations_add(struct durations *d, uint64_t ns);
 uint32_t durations_max(const struct durations *d);
+/** how many of them took longer */
+uint32_t durations_over(const struct durations *d, uint32_t us);
 uint32_t durations_median(struct durations *d);
 void durations_clear(struct durations *d);
 
