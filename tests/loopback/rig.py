@@ -379,8 +379,12 @@ class Rig:
         return nodes
 
     def node_id(self, name):
-        """The id of a node in the graph, None if there is no such node."""
+        """The id of a node in the graph, None if there is no such node. Ids are used again."""
         return self.nodes().get(name, {}).get("object.id")
+
+    def node_serial(self, name):
+        """The number of a node among all that there ever were in the graph."""
+        return self.nodes().get(name, {}).get("object.serial")
 
     def frontend(self, script, label="frontend", **options):
         """Start a model frontend; join() gives its report. Options are its options."""
