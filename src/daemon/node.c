@@ -291,6 +291,8 @@ static void node_remove(struct node *node)
 	if (node->impl) {
 		spa_hook_remove(&node->impl_listener);
 		drop_ports(node);
+		/* out of the data thread's hands before anything it may look at is freed */
+		pw_impl_node_set_active(node->impl, false);
 		if ((proxy = forget_proxy(node)) != NULL)
 			pw_proxy_destroy(proxy);
 		pw_impl_node_destroy(node->impl);
@@ -473,7 +475,21 @@ static void node_renew(struct node *node)
 /* a tick a second while there is a node, none without */
 static void update_timer(struct nodes *nodes)
 {
-	clock_fire_every(nodes->loop, nodes->timer, spa_list_is_empty(&nodes->list) ? 0 : TICK_NSEC);
+	bool ticking = !spa_list_is_empty(&nodes->list);
+
+	if (ticking != nodes->ticking)
+		clock_fire_every(nodes->loop, nodes->timer, ticking ? TICK_NSEC : 0);
+	nodes->ticking = ticking;
+}
+
+static void renew_nodes(struct nodes *nodes)
+{
+	struct node *node;
+
+	spa_list_for_each(node, &nodes->list, link) {
+		if (node->end == 0)
+			node_renew(node);
+	}
 }
 
 static void node_free(struct node *node)
@@ -499,17 +515,18 @@ static void end_nodes(struct nodes *nodes, uint64_t now)
 {
 	struct node *node, *tmp;
 	uint64_t next = UINT64_MAX;
+	bool freed = false;
 
 	spa_list_for_each_safe(node, tmp, &nodes->list, link) {
-		if (may_go(node, now))
+		if (may_go(node, now)) {
 			node_free(node);
-		else if (node->end > now)
+			freed = true;
+		} else if (node->end > now) {
 			next = SPA_MIN(next, node->end);
+		}
 	}
-	spa_list_for_each(node, &nodes->list, link) {
-		if (node->end == 0)
-			node_renew(node);
-	}
+	if (freed)
+		renew_nodes(nodes);
 	clock_fire_after(nodes->loop, nodes->ending, next == UINT64_MAX ? 0 : next - now);
 	update_timer(nodes);
 }
@@ -648,6 +665,7 @@ void nodes_core_changed(struct nodes *nodes, bool connected)
 			node_remove(node);
 	}
 	end_nodes(nodes, UINT64_MAX);
+	renew_nodes(nodes);
 }
 
 static void remove_timers(struct nodes *nodes)

@@ -20,6 +20,7 @@ struct nodes {
 	bool connected;
 	struct spa_list list;
 	struct spa_source *timer;	/* once a second, while there are nodes */
+	bool ticking;
 	struct spa_source *ending;	/* when the next node goes whose stream is closed */
 };
 
