@@ -147,13 +147,26 @@ static void drop_stream(struct line *line)
 	grants_unmap(&line->guest->grants, &line->buffer_map);
 }
 
+static void forget_stream(struct line *line)
+{
+	drop_stream(line);
+	state_set_opened(line->record, NULL);
+}
+
 static void close_stream(struct line *line)
 {
 	if (line->stream == NULL)
 		return;
 	stream_close(line->stream);
-	drop_stream(line);
-	state_set_opened(line->record, NULL);
+	forget_stream(line);
+}
+
+static void lose_stream(struct line *line)
+{
+	if (line->stream == NULL)
+		return;
+	stream_lose(line->stream);
+	forget_stream(line);
 }
 
 static void disconnect(struct line *line)
@@ -172,7 +185,7 @@ void line_disconnect(struct line *line)
 {
 	if (line->guest == NULL)
 		return;
-	close_stream(line);
+	lose_stream(line);
 	disconnect(line);
 }
 
@@ -466,7 +479,7 @@ static void give_up(struct line *line)
 {
 	pw_log_error(LINE_FORMAT": the request ring is corrupt: the stream is given up "
 			"until the guest connects again", LINE_ARGS(line));
-	close_stream(line);
+	lose_stream(line);
 	line->broken = true;
 }
 

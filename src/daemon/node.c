@@ -18,6 +18,7 @@
 #include <pipewire/impl.h>
 
 #include "clock.h"
+#include "fade.h"
 #include "log.h"
 #include "names.h"
 #include "node.h"
@@ -28,8 +29,9 @@
 #define IDLE_TICKS	3	/* a stopped stream lets the graph sleep after this */
 
 /* A guest closes its stream as soon as it is told of the last frames, which is in the
- * middle of the cycle that plays them. */
+ * middle of the cycle that plays them; and what breaks off fades out. */
 #define LAST_CYCLES	2u
+#define LAST_FADE	(FADE_MSEC * SPA_NSEC_PER_MSEC)
 #define LAST_MAX	(80 * SPA_NSEC_PER_MSEC)
 
 struct node {
@@ -542,7 +544,8 @@ static void on_bound(struct letter *letter)
 static void node_close(struct node *node)
 {
 	struct stream *s = node->stream;
-	uint64_t last = LAST_CYCLES * atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
+	uint64_t cycle = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
+	uint64_t last = LAST_CYCLES * cycle + LAST_FADE;
 
 	node->end = clock_now();
 	if (!s->capture && atomic_load(&s->linked))

@@ -250,8 +250,10 @@ static int impl_acquire(void *object, uint32_t frames, uint64_t cycle_nsec,
 	if ((!ready && !s->capture) || !gate_try(s))
 		return -EAGAIN;
 	if (!is_running(s)) {
+		int res = s->lost ? -ENODEV : -EAGAIN;
+
 		gate_give(s);
-		return -EAGAIN;
+		return res;
 	}
 	if (!s->capture)
 		return playback_spans(s, frames, spans);
@@ -563,11 +565,14 @@ void stream_apply_volume(struct stream *s)
 	atomic_fetch_add_explicit(&gains->serial, 1, memory_order_release);
 }
 
-static void end(struct stream *s, bool leave)
+enum end { CLOSED, LOST, LEFT };
+
+static void end(struct stream *s, enum end how)
 {
 	gate_take(s);
+	s->lost = how == LOST && get_state(s) == STREAM_RUNNING;
 	set_state(s, STREAM_CLOSED);
-	if (!leave)
+	if (how != LEFT)
 		event_page_close(&s->events->page);
 	s->data = NULL;
 	s->events = NULL;
@@ -578,12 +583,17 @@ static void end(struct stream *s, bool leave)
 
 void stream_close(struct stream *s)
 {
-	end(s, false);
+	end(s, CLOSED);
+}
+
+void stream_lose(struct stream *s)
+{
+	end(s, LOST);
 }
 
 void stream_leave(struct stream *s)
 {
-	end(s, true);
+	end(s, LEFT);
 }
 
 /* Guest thread: the fallback clock. */

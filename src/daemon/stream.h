@@ -86,6 +86,7 @@ struct stream {
 	struct stream_events *events;
 	struct position position;
 	struct state_record *record;		/* of what is kept its moment; the rest: guest thread */
+	bool lost;				/* it ran when its guest went */
 	bool starving;
 	uint8_t *held;				/* the frame taken ahead, see position_advance() */
 	bool holding;				/* there is one */
@@ -140,6 +141,9 @@ struct stream *stream_resume(const struct stream_config *config);
 
 /* Guest thread: no one touches the pages, the events or the record after this. */
 void stream_close(struct stream *stream);
+
+/* Guest thread: the same, when the guest has gone without a CLOSE. */
+void stream_lose(struct stream *stream);
 
 /* Guest thread: the same, but the guest does not notice, and the record is left for
  * a backend that resumes the stream. */

@@ -1047,6 +1047,29 @@ TEST(a_position_that_was_not_read_before_close_is_none_after_it)
 	free(t.ring);
 }
 
+/* What breaks off is faded out; what was over when the guest went is not. */
+TEST(a_node_is_told_that_its_guest_has_gone_in_the_middle_of_its_sound)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	bool running;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		running = i == 0;
+		open_stream(1000, 100, false);
+		link_node();
+		start();
+		play_cycle(300);
+		if (!running)
+			stream_trigger(t.stream, WIRE_TRIGGER_STOP);
+		stream_lose(t.stream);
+		check_eq(acquire(100, spans), running ? -ENODEV : -EAGAIN);
+		stream_unref(t.stream);
+		free(t.ring);
+		memset(&t, 0, sizeof(t));
+	}
+}
+
 TEST(a_closed_stream_touches_neither_pages_nor_events)
 {
 	struct xen_snd_span spans[XEN_SND_MAX_SPANS];

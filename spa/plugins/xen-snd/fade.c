@@ -8,30 +8,16 @@
 #include <spa/utils/defs.h>
 
 #include "fade.h"
-#include "frames.h"
 
-void fade_init(struct fade *fade, const struct xen_snd_stream *stream, bool wanted)
+void fade_init(struct fade *fade, const struct xen_snd_stream *stream, bool always)
 {
 	const struct xen_snd_geometry *g = &stream->geometry;
 
 	*fade = (struct fade) {
-		.scale = wanted ? scale_find(g->format) : NULL,
+		.scale = scale_find(g->format),
+		.always = always,
 		.length = SPA_MAX(g->rate * FADE_MSEC / 1000, 1u),
 	};
-}
-
-static bool is_silent(const struct xen_snd_geometry *g, const void *frame)
-{
-	uint8_t silence[sizeof(((struct fade *)0)->last)];
-
-	frames_silence(g->format, silence, g->frame_size);
-	return memcmp(frame, silence, g->frame_size) == 0;
-}
-
-static void begin(struct fade *fade, const struct xen_snd_geometry *g, const void *last)
-{
-	memcpy(fade->last, last, g->frame_size);
-	fade->left = is_silent(g, last) ? 0 : fade->length;
 }
 
 static void decay(const struct fade *fade, const struct xen_snd_geometry *g, uint8_t *frame)
@@ -44,15 +30,19 @@ static void decay(const struct fade *fade, const struct xen_snd_geometry *g, uin
 }
 
 void fade_apply(struct fade *fade, const struct xen_snd_stream *stream, void *data,
-		uint32_t valid, uint32_t frames)
+		uint32_t valid, uint32_t frames, bool gone)
 {
 	const struct xen_snd_geometry *g = &stream->geometry;
 	uint8_t *frame = SPA_PTROFF(data, (size_t)valid * g->frame_size, uint8_t);
 
 	if (fade->scale == NULL || frames == 0)
 		return;
-	if (valid > 0)
-		begin(fade, g, frame - g->frame_size);
+	if (valid > 0) {
+		memcpy(fade->last, frame - g->frame_size, g->frame_size);
+		fade->left = fade->length;
+	}
+	if (valid < frames && !gone && !fade->always)
+		fade->left = 0;
 	/* the last step is to the silence that is there */
 	for (; valid < frames && fade->left > 1; valid++, frame += g->frame_size) {
 		fade->left--;

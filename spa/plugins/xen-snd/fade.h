@@ -16,18 +16,19 @@
 #define FADE_MSEC	5u
 
 struct fade {
-	scale_func_t scale;		/* NULL: it breaks off */
+	scale_func_t scale;		/* NULL: samples of this format can't */
+	bool always;			/* or else only where the guest is gone */
 	uint32_t length;		/* frames of a whole decay */
-	uint32_t left;			/* frames to go, 0: there is none */
+	uint32_t left;			/* frames to go, 0: it is over */
 	uint8_t last[SPA_AUDIO_MAX_CHANNELS * sizeof(double)];	/* the frame it is from */
 };
 
-/* `wanted`: or else the sound breaks off as it is. */
-void fade_init(struct fade *fade, const struct xen_snd_stream *stream, bool wanted);
+void fade_init(struct fade *fade, const struct xen_snd_stream *stream, bool always);
 
 /* Of the `frames` interleaved frames in the graph's format the first `valid` are the
- * guest's, the rest is silence: let it begin with what is left of the decay. */
+ * guest's, the rest is silence: let it begin with what is left of the decay, if there
+ * is to be one. */
 void fade_apply(struct fade *fade, const struct xen_snd_stream *stream, void *data,
-		uint32_t valid, uint32_t frames);
+		uint32_t valid, uint32_t frames, bool gone);
 
 #endif /* XEN_SND_FADE_H */

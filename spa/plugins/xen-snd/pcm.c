@@ -557,7 +557,7 @@ static void read_frames(struct impl *this, void *data, uint32_t frames)
 	gain_apply(&this->gain, this->stream, data, done);
 	if (done < frames)
 		frames_silence(g->format, to, (size_t)(frames - done) * g->frame_size);
-	fade_apply(&this->fade, this->stream, data, valid, frames);
+	fade_apply(&this->fade, this->stream, data, valid, frames, n == -ENODEV);
 }
 
 /* Frames into the guest's ring. Changes them: nobody else reads this buffer, the

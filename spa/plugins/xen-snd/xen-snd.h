@@ -17,7 +17,7 @@
 #define XEN_SND_VERSION_STREAM	0
 
 #define XEN_SND_KEY_STREAM	"api.xen-snd.stream"
-#define XEN_SND_KEY_FADE	"xen.fade"	/* "true": a sound that breaks off decays */
+#define XEN_SND_KEY_FADE	"xen.fade"	/* "true": a guest that starves decays, too */
 
 /* factory names */
 #define XEN_SND_NAME_SOURCE	"api.xen-snd.pcm.source"	/* guest playback into the graph */
@@ -67,7 +67,8 @@ struct xen_snd_stream_methods {
 	/* Get at the next `frames` frames of the ring, in a graph cycle of
 	 * `cycle_nsec`. Returns the number of spans, which add up to `frames`.
 	 * -EAGAIN: the guest's stream does not run (now); deliver silence, drop
-	 * input, and do not release. */
+	 * input, and do not release.
+	 * -ENODEV: the same, since the guest has gone in the middle of its sound. */
 	int (*acquire) (void *object, uint32_t frames, uint64_t cycle_nsec,
 			struct xen_snd_span spans[XEN_SND_MAX_SPANS]);
 
