@@ -238,14 +238,21 @@ static void end_cycle(struct stream *s)
 	gate_give(s);
 }
 
-static int impl_acquire(void *object, uint32_t frames, uint64_t cycle_nsec,
+/* A driver that was held up makes up for all the cycles it has missed, at once. For
+ * these the clock has consumed already. */
+static bool is_made_up(const struct stream *s, const struct xen_snd_cycle *cycle)
+{
+	return cycle->nsec > s->by_clock.from && cycle->nsec + cycle->length <= s->by_clock.to;
+}
+
+static int impl_acquire(void *object, uint32_t frames, const struct xen_snd_cycle *cycle,
 		struct xen_snd_span spans[XEN_SND_MAX_SPANS])
 {
 	struct stream *s = object;
-	bool ready = is_settled(s, cycle_nsec) ||
+	bool ready = is_settled(s, cycle->length) ||
 		(s->capture && atomic_load_explicit(&s->linked, memory_order_relaxed));
 
-	atomic_store_explicit(&s->cycle_nsec, cycle_nsec, memory_order_relaxed);
+	atomic_store_explicit(&s->cycle_nsec, cycle->length, memory_order_relaxed);
 	frames = SPA_MIN(frames, s->iface.geometry.buffer_frames);
 	if ((!ready && !s->capture) || !gate_try(s))
 		return -EAGAIN;
@@ -254,6 +261,10 @@ static int impl_acquire(void *object, uint32_t frames, uint64_t cycle_nsec,
 
 		gate_give(s);
 		return res;
+	}
+	if (is_made_up(s, cycle)) {
+		end_cycle(s);
+		return -EAGAIN;
 	}
 	if (!s->capture)
 		return playback_spans(s, frames, spans);
@@ -675,6 +686,8 @@ static uint64_t consume_by_clock(struct stream *s, uint64_t elapsed)
 			capture_silence(s, frames);
 		else
 			advance(s, frames);
+		s->by_clock.from = s->fallback.since;
+		s->by_clock.to = s->fallback.since + elapsed;
 	}
 	interval = fallback_interval(s);
 	gate_give(s);

@@ -87,6 +87,9 @@ struct stream {
 	struct position position;
 	struct state_record *record;		/* of what is kept its moment; the rest: guest thread */
 	bool lost;				/* it ran when its guest went */
+	struct {				/* CLOCK_MONOTONIC ns */
+		uint64_t from, to;		/* the time for which the clock consumed last */
+	} by_clock;
 	bool starving;
 	uint8_t *held;				/* the frame taken ahead, see position_advance() */
 	bool holding;				/* there is one */

@@ -426,6 +426,7 @@ static void cycle(void)
 	uint32_t quantum = how & 1 ? input_u16(&t.in) % (MAX_QUANTUM + 1) : 64u << (how >> 5) % 7;
 	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
 	const struct xen_snd_geometry *g;
+	struct xen_snd_cycle now = { 0 };
 	uint32_t frames = 0;
 	int i, n;
 
@@ -433,9 +434,9 @@ static void cycle(void)
 		return;
 	g = &t.node->iface.geometry;
 	t.quiet = !is_running(t.node);
-	n = xen_snd_stream_acquire(&t.node->iface, quantum,
-			quantum * UINT64_C(1000000000) / g->rate, spans);
-	check(n <= (int)XEN_SND_MAX_SPANS && (n >= 0 || n == -EAGAIN));
+	now.length = quantum * UINT64_C(1000000000) / g->rate;
+	n = xen_snd_stream_acquire(&t.node->iface, quantum, &now, spans);
+	check(n <= (int)XEN_SND_MAX_SPANS && (n >= 0 || n == -EAGAIN || n == -ENODEV));
 	check(n < 0 || is_running(t.node));
 	for (i = 0; i < n; i++) {
 		frames += spans[i].frames;

@@ -743,10 +743,11 @@ static void resume_it(void)
 /* a cycle of the graph */
 static void cycle(uint32_t frames)
 {
+	static const struct xen_snd_cycle now = { .length = SPA_NSEC_PER_MSEC };
 	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
 
 	atomic_store(&t.line.stream->settled, true);
-	check(xen_snd_stream_acquire(&t.line.stream->iface, frames, 1000000, spans) > 0);
+	check(xen_snd_stream_acquire(&t.line.stream->iface, frames, &now, spans) > 0);
 	xen_snd_stream_release(&t.line.stream->iface, frames);
 }
 

@@ -70,7 +70,7 @@ static struct {
 
 /* The stream. */
 
-static int fake_acquire(void *object, uint32_t frames, uint64_t cycle_nsec,
+static int fake_acquire(void *object, uint32_t frames, const struct xen_snd_cycle *cycle,
 		struct xen_snd_span spans[XEN_SND_MAX_SPANS])
 {
 	uint32_t at = t.position % RING, sound, first;
@@ -79,7 +79,7 @@ static int fake_acquire(void *object, uint32_t frames, uint64_t cycle_nsec,
 	check(object == &t);
 	check_eq(t.n_acquired, t.n_released);
 	t.wanted = frames;
-	t.nsec = cycle_nsec;
+	t.nsec = cycle->length;
 	if (t.refuse < 0)
 		return t.refuse;
 	t.n_acquired++;

@@ -119,12 +119,13 @@ static void close_stream(void)
 /* its node has links, and the graph has run since */
 static void link_node(void)
 {
+	static const struct xen_snd_cycle now = { .length = MSEC };
 	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
 	int i;
 
 	atomic_store(&t.stream->linked, true);
 	for (i = 0; i < 40; i++)
-		check_eq(xen_snd_stream_acquire(&t.stream->iface, 0, MSEC, spans), -EAGAIN);
+		check_eq(xen_snd_stream_acquire(&t.stream->iface, 0, &now, spans), -EAGAIN);
 }
 
 static void app_fills_the_ring(void)
@@ -160,10 +161,11 @@ static void interrupt(void)
 /* the frames that are next, and nothing else */
 static void cycle(uint32_t quantum)
 {
+	const struct xen_snd_cycle now = { .length = quantum * SEC / RATE };
 	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
 	int i, n;
 
-	n = xen_snd_stream_acquire(&t.stream->iface, quantum, quantum * SEC / RATE, spans);
+	n = xen_snd_stream_acquire(&t.stream->iface, quantum, &now, spans);
 	check(n > 0);
 	for (i = 0; i < n; i++) {
 		check(spans[i].data == ring + t.graph % BUFFER * FRAME_SIZE);

@@ -32,6 +32,7 @@ static struct {
 	uint32_t *ring;			/* the guest's, a number in each frame */
 	uint64_t app;			/* frames written or read, since START */
 	uint64_t origin;		/* position at START */
+	uint64_t due;			/* the next cycle, ns; 0: not told */
 	uint32_t number;		/* of the next frame written, or expected */
 
 	uint64_t heard;			/* frames of the guest's that went into the graph */
@@ -90,6 +91,8 @@ static void open_stream(uint32_t buffer, uint32_t period, bool capture)
 	open_stream_of(SPA_AUDIO_FORMAT_S16_LE, buffer, period, capture);
 }
 
+static const struct xen_snd_cycle a_msec = { .length = MSEC };
+
 /* its node has links, and the graph has run since */
 static void link_node(void)
 {
@@ -98,7 +101,7 @@ static void link_node(void)
 
 	atomic_store(&t.stream->linked, true);
 	for (i = 0; i < 40; i++)
-		check_eq(xen_snd_stream_acquire(&t.stream->iface, 0, MSEC, spans), -EAGAIN);
+		check_eq(xen_snd_stream_acquire(&t.stream->iface, 0, &a_msec, spans), -EAGAIN);
 }
 
 static void close_stream(void)
@@ -209,7 +212,10 @@ static void hear(const struct xen_snd_span *span, uint64_t *expected)
 
 static int acquire(uint32_t quantum, struct xen_snd_span *spans)
 {
-	return xen_snd_stream_acquire(&t.stream->iface, quantum, quantum * SEC / RATE, spans);
+	const struct xen_snd_cycle now = { .nsec = t.due, .length = quantum * SEC / RATE };
+
+	t.due += t.due ? now.length : 0;
+	return xen_snd_stream_acquire(&t.stream->iface, quantum, &now, spans);
 }
 
 static void release(uint32_t frames)
@@ -1085,7 +1091,7 @@ TEST(a_closed_stream_touches_neither_pages_nor_events)
 	free(t.ring);
 	t.notified = 0;
 	for (i = 0; i < 10; i++)
-		check_eq(xen_snd_stream_acquire(&node->iface, 100, MSEC, spans), -EAGAIN);
+		check_eq(xen_snd_stream_acquire(&node->iface, 100, &a_msec, spans), -EAGAIN);
 	check_eq(t.notified, 0);
 	check_eq(atomic_load(&node->state), STREAM_CLOSED);
 	stream_unref(node);
@@ -1229,6 +1235,39 @@ TEST(the_fallback_clock_takes_turns_with_the_graph_without_a_gap)
 	}
 	/* what the graph took and nothing by the clock */
 	check_eq(position(), before + 1000);
+	close_stream();
+}
+
+/* The driver of the graph is held up, and then runs all the cycles that it has missed. */
+TEST(what_the_clock_has_consumed_is_not_consumed_again)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	const uint32_t quantum = 480;
+	uint64_t now = NOW, stalled, before, wanted;
+
+	open_stream(14400, 2400, false);
+	link_node();
+	start();
+	t.due = NOW;
+	before = position();
+	/* since `now` nothing came: it is all due from then on */
+	now = run_clock(now, now + 500 * MSEC);
+	stalled = stream_tick(t.stream, now);
+	check(atomic_load(&t.stream->counters.fallback) && stalled > 0);
+	while (t.due + quantum * SEC / RATE <= now) {
+		int n = acquire(quantum, spans);
+
+		if (n >= 0)
+			release(quantum);
+		else
+			check_eq(n, -EAGAIN);
+	}
+	wanted = (now - NOW) * RATE / SEC;
+	check(position() - before + 2 * quantum >= wanted);
+	check(position() - before <= wanted + quantum);
+	/* the next one is of now */
+	check(acquire(quantum, spans) >= 0);
+	release(quantum);
 	close_stream();
 }
 

@@ -512,14 +512,17 @@ static int impl_node_send_command(void *object, const struct spa_command *comman
 
 /* Data thread. */
 
-static uint64_t cycle_nsec(const struct impl *this)
+static struct xen_snd_cycle this_cycle(const struct impl *this)
 {
 	const struct spa_io_clock *clock;
 
 	if (this->position == NULL || this->position->clock.rate.denom == 0)
-		return 0;
+		return (struct xen_snd_cycle) { 0 };
 	clock = &this->position->clock;
-	return clock->duration * SPA_NSEC_PER_SEC * clock->rate.num / clock->rate.denom;
+	return (struct xen_snd_cycle) {
+		.nsec = clock->nsec,
+		.length = clock->duration * SPA_NSEC_PER_SEC * clock->rate.num / clock->rate.denom,
+	};
 }
 
 /* how many frames the graph wants now, at the guest's rate */
@@ -534,12 +537,13 @@ static uint32_t wanted_frames(const struct impl *this)
 static void read_frames(struct impl *this, void *data, uint32_t frames)
 {
 	const struct xen_snd_geometry *g = &this->stream->geometry;
+	const struct xen_snd_cycle cycle = this_cycle(this);
 	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
 	uint8_t *to = data;
 	uint32_t done = 0, valid = 0;
 	int i, n;
 
-	n = xen_snd_stream_acquire(this->stream, frames, cycle_nsec(this), spans);
+	n = xen_snd_stream_acquire(this->stream, frames, &cycle, spans);
 	for (i = 0; i < n; i++) {
 		size_t size = (size_t)spans[i].frames * g->frame_size;
 
@@ -565,13 +569,14 @@ static void read_frames(struct impl *this, void *data, uint32_t frames)
 static void write_frames(struct impl *this, void *data, uint32_t frames)
 {
 	const struct xen_snd_geometry *g = &this->stream->geometry;
+	const struct xen_snd_cycle cycle = this_cycle(this);
 	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
 	const uint8_t *from = data;
 	uint32_t done = 0;
 	int i, n;
 
 	gain_apply(&this->gain, this->stream, data, frames);
-	n = xen_snd_stream_acquire(this->stream, frames, cycle_nsec(this), spans);
+	n = xen_snd_stream_acquire(this->stream, frames, &cycle, spans);
 	for (i = 0; i < n; i++) {
 		size_t size = (size_t)spans[i].frames * g->frame_size;
 

@@ -42,6 +42,12 @@ struct xen_snd_span {
 	uint32_t frames;
 };
 
+/* A cycle of the graph, as its driver sees it. */
+struct xen_snd_cycle {
+	uint64_t nsec;			/* CLOCK_MONOTONIC when it was due; 0: not known */
+	uint64_t length;		/* ns; 0: not known */
+};
+
 /* one held back, two for a ring that wraps, one of silence */
 #define XEN_SND_MAX_SPANS	4
 
@@ -64,12 +70,12 @@ struct xen_snd_stream_methods {
 #define XEN_SND_VERSION_STREAM_METHODS	0
 	uint32_t version;
 
-	/* Get at the next `frames` frames of the ring, in a graph cycle of
-	 * `cycle_nsec`. Returns the number of spans, which add up to `frames`.
+	/* Get at the next `frames` frames of the ring for a cycle of the graph.
+	 * Returns the number of spans, which add up to `frames`.
 	 * -EAGAIN: the guest's stream does not run (now); deliver silence, drop
 	 * input, and do not release.
 	 * -ENODEV: the same, since the guest has gone in the middle of its sound. */
-	int (*acquire) (void *object, uint32_t frames, uint64_t cycle_nsec,
+	int (*acquire) (void *object, uint32_t frames, const struct xen_snd_cycle *cycle,
 			struct xen_snd_span spans[XEN_SND_MAX_SPANS]);
 
 	/* The `frames` acquired went through: moves the guest's position on
