@@ -280,6 +280,14 @@ class Rig:
         self.xenstored.wait(5)
         os.unlink(self.env["XENSTORED_PATH"])
 
+    def update_xenstored(self):
+        """Live update, to the same program."""
+        program = find_xenstored()
+        out = self.run([os.path.join(os.path.dirname(program), "xenstore-control"),
+                        "live-update", "-s", "-F", program])
+        if out.returncode != 0:
+            raise RigError(f"xenstore-control: {out.stdout}{out.stderr}")
+
     def read_store(self):
         """All that XenStore holds, by path."""
         lines = self.run(["xenstore-ls", "-f"]).stdout.splitlines()
@@ -425,6 +433,12 @@ class Frontend:
         if status == 1 and not report["violations"]:
             report["violations"] = ["model-frontend failed: " + self.process.text()]
         return report
+
+
+def command_of(process):
+    """What it runs now."""
+    with open(f"/proc/{process.child.pid}/cmdline", encoding="utf-8") as f:
+        return f.read().split("\0")
 
 
 def read_link(path):
