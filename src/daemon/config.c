@@ -164,6 +164,7 @@ static const struct setting {
 	bool (*is_right)(const char *value, int len);
 } settings[] = {
 	{ XEN_SND_KEY_FADE, "true or false", is_bool },
+	{ XEN_SND_KEY_CAPTURE_ALLOWED, "true or false", is_bool },
 };
 
 static int check_setting(const char *file, const char *where, const char *key,
