@@ -293,14 +293,13 @@ void stream_permit(struct stream *s, bool allowed)
 		set_permission(s, allowed ? XEN_SND_MAY_HEAR : 0);
 }
 
-/* A stream that runs is kept in its next cycle; the gate could cost it that. */
+/* Kept at once: there may be no cycle for a while, and the next backend must not open
+ * what was closed. */
 static void impl_allow(void *object, bool allowed)
 {
 	struct stream *s = object;
 
 	set_permission(s, XEN_SND_SWITCHED | (allowed ? XEN_SND_MAY_HEAR : 0));
-	if (is_running(s))
-		return;
 	gate_take(s);
 	if (s->events)
 		keep(s);

@@ -1598,6 +1598,7 @@ TEST(what_was_switched_holds_when_the_backend_was_killed)
 	check(is_kept(true, false));
 	start();
 	xen_snd_stream_allow(&t.stream->iface, true);
+	check(is_kept(false, true));
 	record_cycle(100, &number);
 	check(is_kept(false, true));
 	stop();
