@@ -22,6 +22,7 @@
 #include "config.h"
 #include "log.h"
 #include "names.h"
+#include "xen-snd.h"
 
 #define MODULE_NAME	"libpipewire-module-xen-snd"
 #define KEY_SIZE	256
@@ -144,6 +145,61 @@ static int read_args(struct config *config, const char *args)
 	return 0;
 }
 
+/* Properties of ours that stream.props and rules can set: the others say what a stream
+ * is. One that there is not would do nothing, and nobody would know. */
+
+static bool is_bool(const char *value, int len)
+{
+	char word[8];
+
+	if (spa_json_is_container(value, len) || len >= (int)sizeof(word))
+		return false;
+	spa_json_parse_stringn(value, len, word, sizeof(word));
+	return spa_streq(word, "true") || spa_streq(word, "false");
+}
+
+static const struct setting {
+	const char *key;
+	const char *wanted;
+	bool (*is_right)(const char *value, int len);
+} settings[] = {
+	{ XEN_SND_KEY_FADE, "true or false", is_bool },
+	{ XEN_SND_KEY_CAPTURE_ALLOWED, "true or false", is_bool },
+};
+
+static int check_setting(const char *file, const char *where, const char *key,
+		const char *value, int len)
+{
+	size_t i;
+
+	if (!spa_strstartswith(key, "xen."))
+		return 0;
+	for (i = 0; i < SPA_N_ELEMENTS(settings); i++) {
+		if (!spa_streq(settings[i].key, key))
+			continue;
+		if (settings[i].is_right(value, len))
+			return 0;
+		pw_log_error("%s: %s: %s = %.*s: must be %s", file, where, key,
+				SPA_MIN(len, 80), value, settings[i].wanted);
+		return -EINVAL;
+	}
+	pw_log_error("%s: %s: %s: there is no such property to set", file, where, key);
+	return -EINVAL;
+}
+
+static int check_stream_props(struct config *config)
+{
+	const struct spa_dict_item *item;
+	int res;
+
+	spa_dict_for_each(item, &config->stream_props->dict) {
+		if ((res = check_setting(args_location(config), "stream.props", item->key,
+				item->value, strlen(item->value))) < 0)
+			return res;
+	}
+	return 0;
+}
+
 /* Rules. */
 
 /* what a rule can match: what a node has before any rule has spoken */
@@ -224,27 +280,33 @@ error:
 	return -EINVAL;
 }
 
-/* nothing but keys with values */
-static bool is_dict(const char *value, int len)
+/* nothing but keys with values, and ours are right */
+static int check_update_props(const char *file, const char *value, int len)
 {
-	char key[KEY_SIZE];
 	struct spa_json it;
+	char key[KEY_SIZE];
+	int res;
 
 	if (!spa_json_is_object(value, len))
-		return false;
+		goto error;
 	spa_json_init(&it, value + 1, len - 2);
 	while (spa_json_get_string(&it, key, sizeof(key)) > 0) {
-		if (next_value(&it, &value) <= 0)
-			return false;
+		if ((len = next_value(&it, &value)) <= 0)
+			goto error;
+		if ((res = check_setting(file, CONFIG_RULES": update-props", key, value, len)) < 0)
+			return res;
 	}
-	return true;
+	return 0;
+error:
+	pw_log_error("%s: "CONFIG_RULES": update-props: must be an object of keys and values", file);
+	return -EINVAL;
 }
 
 static int check_actions(const char *file, const char *value, size_t len)
 {
 	struct spa_json it[2];
 	char key[KEY_SIZE];
-	int n = 0;
+	int n = 0, res;
 
 	spa_json_init(&it[0], value, len);
 	if (spa_json_enter_object(&it[0], &it[1]) > 0) {
@@ -255,11 +317,8 @@ static int check_actions(const char *file, const char *value, size_t len)
 				return -EINVAL;
 			}
 			len = SPA_MAX(next_value(&it[1], &value), 0);
-			if (!is_dict(value, len)) {
-				pw_log_error("%s: "CONFIG_RULES": update-props: must be an object "
-						"of keys and values", file);
-				return -EINVAL;
-			}
+			if ((res = check_update_props(file, value, len)) < 0)
+				return res;
 		}
 	}
 	if (n == 0) {
@@ -418,7 +477,8 @@ int config_init(struct config *config, struct pw_context *context, const char *a
 		res = -errno;
 		goto error;
 	}
-	if ((res = read_args(config, args)) < 0 || (res = check_files(config)) < 0)
+	if ((res = read_args(config, args)) < 0 || (res = check_stream_props(config)) < 0 ||
+	    (res = check_files(config)) < 0)
 		goto error;
 	res = pw_context_conf_section_for_each(context, CONFIG_RULES, check_rules, NULL);
 	if (res < 0)

@@ -48,6 +48,7 @@ struct node {
 	struct letter letter;		/* to the main loop itself: it is bound now */
 	struct spa_list ports;
 	uint32_t idle;			/* ticks since it ran */
+	bool hears;			/* what it captures, as was said last */
 	uint64_t end;			/* the stream is closed: CLOCK_MONOTONIC ns when the
 					 * node may go; 0: not yet */
 	char name[STREAM_NAME_SIZE + 64];	/* node.name, for the log */
@@ -196,7 +197,55 @@ static struct pw_properties *make_properties(struct node *node)
 	set_geometry(props, &s->iface.geometry);
 	set_counters(props, s);
 	config_apply(node->nodes->config, props);
+	/* says nothing of playback; of capture, what holds is said by the plugin */
+	if (!s->capture)
+		pw_properties_set(props, XEN_SND_KEY_CAPTURE_ALLOWED, NULL);
 	return props;
+}
+
+/* Permission to capture. */
+
+static void say_denied(const struct node *node)
+{
+	const struct stream_identity *id = &node->stream->identity;
+
+	pw_log_warn("%s: the guest \"%s\" captures silence, since no rule lets it hear. For good: put "
+			CONFIG_RULES" = [ { matches = [ { xen.guest.name = \"%s\" } ] actions = { "
+			"update-props = { "XEN_SND_KEY_CAPTURE_ALLOWED" = true } } } ] into "
+			"/etc/pipewire/%s.conf.d/50-capture.conf and start %s again. Now, until the "
+			"guest closes the stream: pw-cli set-param %s Props '{ params = [ \""
+			XEN_SND_KEY_CAPTURE_ALLOWED"\" true ] }'",
+			node->name, id->guest, id->guest,
+			node->nodes->graph->in_server ? "pipewire" : "xen-snd",
+			node->nodes->graph->in_server ? "PipeWire" : "pipewire-xen-snd", node->name);
+}
+
+/* The stream was opened: what the rules say of it holds until it is switched. */
+static void permit(struct node *node)
+{
+	struct pw_properties *props;
+	bool allowed;
+
+	if (!node->stream->capture || (props = make_properties(node)) == NULL)
+		return;
+	allowed = pw_properties_get_bool(props, XEN_SND_KEY_CAPTURE_ALLOWED, false);
+	pw_properties_free(props);
+	stream_permit(node->stream, allowed);
+	node->hears = stream_may_hear(node->stream);
+	if (!allowed && !node->hears)
+		say_denied(node);
+}
+
+/* maybe since somebody has switched */
+static void on_info_changed(void *data, const struct pw_node_info *info)
+{
+	struct node *node = data;
+	bool hears = stream_may_hear(node->stream);
+
+	if (hears != node->hears)
+		pw_log_info("%s: from now on the guest captures %s", node->name,
+				hears ? "what there is to hear" : "silence");
+	node->hears = hears;
 }
 
 /* Ports: a stream waits for all of them before it consumes its first frame. */
@@ -321,6 +370,7 @@ static void on_node_destroy(void *data)
 static const struct pw_impl_node_events node_events = {
 	PW_VERSION_IMPL_NODE_EVENTS,
 	.destroy = on_node_destroy,
+	.info_changed = on_info_changed,
 	.port_added = on_port_added,
 };
 
@@ -578,6 +628,7 @@ static struct node *node_new(struct nodes *nodes, struct stream *stream)
 	node->stream = stream_ref(stream);
 	node->letter.read = on_bound;
 	make_name(node);
+	permit(node);
 	end_predecessor(node);
 	spa_list_init(&node->ports);
 	spa_list_append(&nodes->list, &node->link);

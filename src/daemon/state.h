@@ -44,7 +44,8 @@ struct state_moment {
 	uint64_t taken, posted;			/* struct position */
 	uint32_t slip, pending;
 	uint32_t produced;			/* event_page.produced */
-	uint32_t run;				/* enum stream_state */
+	uint16_t run;				/* enum stream_state */
+	uint16_t permission;			/* xen_snd_stream.permission */
 };
 
 struct state_volume {

@@ -45,7 +45,7 @@ static bool gate_try(struct stream *s)
 	return !atomic_flag_test_and_set_explicit(&s->gate, memory_order_acquire);
 }
 
-/* guest thread only */
+/* not the data thread */
 static void gate_take(struct stream *s)
 {
 	while (!gate_try(s))
@@ -73,6 +73,7 @@ static void keep(struct stream *s)
 		.pending = s->position.pending,
 		.produced = s->events->page.produced,
 		.run = atomic_load_explicit(&s->state, memory_order_relaxed),
+		.permission = atomic_load_explicit(&s->iface.permission, memory_order_relaxed),
 	};
 
 	state_set_moment(s->record, &moment);
@@ -195,7 +196,7 @@ static void advance(struct stream *s, uint32_t frames)
 	tell_position(s);
 }
 
-/* Silence from a graph that is not there, or not ready. */
+/* Silence from a graph that is not there, not ready, or not to be heard. */
 static void capture_silence(struct stream *s, uint32_t frames)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
@@ -268,7 +269,7 @@ static int impl_acquire(void *object, uint32_t frames, const struct xen_snd_cycl
 	}
 	if (!s->capture)
 		return playback_spans(s, frames, spans);
-	if (ready)
+	if (ready && stream_may_hear(s))
 		return ring_spans(s, s->position.taken, frames, spans);
 	capture_silence(s, frames);
 	end_cycle(s);
@@ -287,10 +288,42 @@ static void impl_release(void *object, uint32_t frames)
 	}
 }
 
+/* Main loop. */
+
+bool stream_may_hear(const struct stream *s)
+{
+	return atomic_load_explicit(&s->iface.permission, memory_order_relaxed) & XEN_SND_MAY_HEAR;
+}
+
+static void set_permission(struct stream *s, uint32_t permission)
+{
+	atomic_store(&s->iface.permission, permission);
+}
+
+void stream_permit(struct stream *s, bool allowed)
+{
+	if ((atomic_load(&s->iface.permission) & XEN_SND_SWITCHED) == 0)
+		set_permission(s, allowed ? XEN_SND_MAY_HEAR : 0);
+}
+
+/* Kept at once: there may be no cycle for a while, and the next backend must not open
+ * what was closed. */
+static void impl_allow(void *object, bool allowed)
+{
+	struct stream *s = object;
+
+	set_permission(s, XEN_SND_SWITCHED | (allowed ? XEN_SND_MAY_HEAR : 0));
+	gate_take(s);
+	if (s->events)
+		keep(s);
+	gate_give(s);
+}
+
 static const struct xen_snd_stream_methods impl_stream = {
 	XEN_SND_VERSION_STREAM_METHODS,
 	.acquire = impl_acquire,
 	.release = impl_release,
+	.allow = impl_allow,
 };
 
 /* Guest thread. */
@@ -355,6 +388,9 @@ static int resume_position(struct stream *s, const struct state_moment *moment)
 		return -EINVAL;
 	atomic_store(&s->counters.position, position_now(pos));
 	atomic_store(&s->state, moment->run);
+	/* what rules have said is asked anew */
+	if (moment->permission & XEN_SND_SWITCHED)
+		set_permission(s, moment->permission);
 	return 0;
 }
 

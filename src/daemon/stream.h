@@ -172,6 +172,13 @@ void stream_set_volume(struct stream *stream, uint32_t channel, int32_t volume);
 void stream_set_mute(struct stream *stream, uint32_t channel, bool mute);
 void stream_apply_volume(struct stream *stream);
 
+/* Main loop, when it was opened: what the rules say of a capture stream. One that was
+ * switched since, by a backend before us, too, stays as it is. */
+void stream_permit(struct stream *stream, bool allowed);
+
+/* Any thread. */
+bool stream_may_hear(const struct stream *stream);
+
 /* Guest thread, while RUNNING: consume by the clock if no graph does. Returns the
  * nanoseconds after which it wants to be called again. `now`: CLOCK_MONOTONIC. */
 uint64_t stream_tick(struct stream *stream, uint64_t now);

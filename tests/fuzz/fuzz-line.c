@@ -434,10 +434,12 @@ static void cycle(void)
 		return;
 	g = &t.node->iface.geometry;
 	t.quiet = !is_running(t.node);
+	xen_snd_stream_allow(&t.node->iface, !(how & 4));
 	now.length = quantum * UINT64_C(1000000000) / g->rate;
 	n = xen_snd_stream_acquire(&t.node->iface, quantum, &now, spans);
 	check(n <= (int)XEN_SND_MAX_SPANS && (n >= 0 || n == -EAGAIN || n == -ENODEV));
 	check(n < 0 || is_running(t.node));
+	check(n < 0 || !t.node->capture || !(how & 4));
 	for (i = 0; i < n; i++) {
 		frames += spans[i].frames;
 		if (t.node->capture)

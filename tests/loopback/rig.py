@@ -76,6 +76,7 @@ context.spa-libs = { api.xen-snd.* = xen-snd/libspa-xen-snd }
 context.modules = [
     { name = libpipewire-module-xen-snd args = { %(args)s } }
 ]
+xen-snd.rules = [ %(rules)s ]
 """
 
 DAEMON_CONF = """\
@@ -94,7 +95,12 @@ context.modules = [
     { name = libpipewire-module-adapter }
     { name = libpipewire-module-xen-snd args = { %(args)s } }
 ]
+xen-snd.rules = [ %(rules)s ]
 """
+
+# What guests capture is silence otherwise.
+ALLOW_CAPTURE = ("{ matches = [ { xen.direction = capture } ] "
+                 "actions = { update-props = { xen.capture.allowed = true } } }")
 
 WIREPLUMBER_MAIN = """\
 alsa_monitor.enabled = false
@@ -174,14 +180,15 @@ class Rig:
     """One loopback machine. Use it as a context manager."""
 
     def __init__(self, build, keep=None, rate=48000, quantum=None, wireplumber=False,
-                 module_args="", rules="", backend=None, in_pipewire=False):
+                 module_args="", rules="", backend=None, in_pipewire=False,
+                 allow_capture=True):
         self.build = os.path.realpath(build)
         self.keep = keep
         self.rate = rate
         self.quantum = quantum
         self.wireplumber = wireplumber
         self.module_args = module_args
-        self.rules = rules
+        self.rules = (ALLOW_CAPTURE if allow_capture else "") + rules
         self.backend_command = backend
         self.in_pipewire = in_pipewire
         self.processes = []
@@ -310,7 +317,7 @@ class Rig:
 
     def stream_args(self):
         props = "" if self.wireplumber else f"stream.props = {{ {STREAM_PORT_CONFIG} }} "
-        return {"args": props + self.module_args}
+        return {"args": props + self.module_args, "rules": self.rules}
 
     def start_pipewire(self):
         # the rig's configuration directory hides the system's
@@ -347,8 +354,7 @@ class Rig:
     def start_backend(self):
         if self.in_pipewire or self.backend_command is None:
             return
-        self.write("conf/xen-snd.conf", DAEMON_CONF % self.stream_args() +
-                   f"xen-snd.rules = [ {self.rules} ]\n")
+        self.write("conf/xen-snd.conf", DAEMON_CONF % self.stream_args())
         self.backend = self.spawn("backend", self.backend_command,
                                   env=self.env | self.backend_env)
 

@@ -290,6 +290,31 @@ TEST(right_rules_are_taken)
 			ACTIONS " } { " MATCHES " " ACTIONS " } ]");
 }
 
+#define SETS(props)	"xen-snd.rules = [ { " MATCHES " actions = { update-props = { " props " } } } ]"
+
+TEST(properties_of_ours_that_can_be_set_are_taken)
+{
+	accepts("stream.props = { xen.fade = true }", "");
+	accepts("", SETS("xen.fade = true"));
+	accepts("", SETS("xen.fade = \"false\" media.role = Music"));
+}
+
+TEST(properties_of_ours_that_can_not_be_set_are_an_error)
+{
+	refuses_args("stream.props = { xen.faed = true }", "stream.props: xen.faed");
+	refuses_args("stream.props = { xen.position = 0 }", "stream.props: xen.position");
+	refuses("", SETS("media.role = Music xen.faed = true"), "/xen-snd.conf: xen-snd.rules: ",
+			"xen.faed");
+}
+
+TEST(properties_of_ours_of_the_wrong_type_are_an_error)
+{
+	refuses_args("stream.props = { xen.fade = 5 }", "stream.props: xen.fade = 5: must be true");
+	refuses_args("stream.props = { xen.fade = [ true ] }", "stream.props: xen.fade");
+	refuses("", SETS("xen.fade = yes"), "/xen-snd.conf: xen-snd.rules: ", "xen.fade = yes");
+	refuses("", SETS("xen.fade = { }"), "/xen-snd.conf: xen-snd.rules: ", "xen.fade");
+}
+
 TEST(rules_that_are_no_array_are_an_error)
 {
 	refuses_rules("{ " MATCHES " " ACTIONS " }", "array");

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,6 +18,7 @@
 #include <spa/param/buffers.h>
 #include <spa/param/latency-utils.h>
 #include <spa/param/param.h>
+#include <spa/param/props.h>
 #include <spa/pod/iter.h>
 #include <spa/pod/parser.h>
 #include <spa/support/log.h>
@@ -50,6 +52,7 @@ static struct {
 	uint64_t nsec;			/* of its cycle */
 	uint32_t n_acquired, n_released;
 	uint32_t released;		/* frames of the last release */
+	uint32_t n_allowed;		/* times it was switched */
 
 	/* what the host gives */
 	struct spa_io_buffers io;
@@ -65,6 +68,9 @@ static struct {
 	uint8_t param[4096];
 	uint32_t n_params;
 	uint32_t n_inputs, n_outputs;
+	uint32_t n_node_params;
+	uint32_t props_flags;		/* of its parameter */
+	char allowed[8];		/* its property */
 	uint64_t port_flags;
 } t;
 
@@ -104,18 +110,41 @@ static void fake_release(void *object, uint32_t frames)
 	t.position += frames;
 }
 
+static void fake_allow(void *object, bool allowed)
+{
+	check(object == &t);
+	t.n_allowed++;
+	atomic_store(&t.stream.permission,
+			XEN_SND_SWITCHED | (allowed ? XEN_SND_MAY_HEAR : 0));
+}
+
 static const struct xen_snd_stream_methods fake_methods = {
 	XEN_SND_VERSION_STREAM_METHODS,
 	.acquire = fake_acquire,
 	.release = fake_release,
+	.allow = fake_allow,
 };
 
 /* The host. */
 
 static void on_info(void *data, const struct spa_node_info *info)
 {
+	const char *allowed;
+	uint32_t i;
+
 	t.n_inputs = info->max_input_ports;
 	t.n_outputs = info->max_output_ports;
+	if (info->change_mask & SPA_NODE_CHANGE_MASK_PROPS) {
+		allowed = spa_dict_lookup(info->props, XEN_SND_KEY_CAPTURE_ALLOWED);
+		snprintf(t.allowed, sizeof(t.allowed), "%s", allowed ? allowed : "none");
+	}
+	if (info->change_mask & SPA_NODE_CHANGE_MASK_PARAMS) {
+		t.n_node_params = info->n_params;
+		for (i = 0; i < info->n_params; i++) {
+			if (info->params[i].id == SPA_PARAM_Props)
+				t.props_flags = info->params[i].flags;
+		}
+	}
 }
 
 static void on_port_info(void *data, enum spa_direction direction, uint32_t port,
@@ -740,5 +769,134 @@ TEST(a_sink_without_data_or_with_a_wrong_buffer_does_nothing)
 	t.io.buffer_id = SPA_ID_INVALID;
 	check_eq(spa_node_process(t.node), SPA_STATUS_NEED_DATA);
 	check_eq(t.n_acquired, 0);
+	end_node();
+}
+
+/* Permission to capture. */
+
+/* Props with a struct of a name and `value`, and volumes as others set them */
+static int switch_to(const char *name, const struct spa_pod *value)
+{
+	const float volumes[] = { 0.5f, 0.5f };
+	struct spa_pod_builder b = { 0 };
+	struct spa_pod_frame object, params;
+	uint8_t octets[1024];
+
+	spa_pod_builder_init(&b, octets, sizeof(octets));
+	spa_pod_builder_push_object(&b, &object, SPA_TYPE_OBJECT_Props, SPA_PARAM_Props);
+	spa_pod_builder_prop(&b, SPA_PROP_channelVolumes, 0);
+	spa_pod_builder_array(&b, sizeof(float), SPA_TYPE_Float, 2, volumes);
+	if (name) {
+		spa_pod_builder_prop(&b, SPA_PROP_params, 0);
+		spa_pod_builder_push_struct(&b, &params);
+		spa_pod_builder_string(&b, "channelmix.upmix");
+		spa_pod_builder_bool(&b, false);
+		spa_pod_builder_string(&b, name);
+		spa_pod_builder_primitive(&b, value);
+		spa_pod_builder_pop(&b, &params);
+	}
+	return spa_node_set_param(t.node, SPA_PARAM_Props, 0, spa_pod_builder_pop(&b, &object));
+}
+
+static int switch_by_bool(bool value)
+{
+	const struct spa_pod_bool pod = SPA_POD_INIT_Bool(value);
+
+	return switch_to(XEN_SND_KEY_CAPTURE_ALLOWED, &pod.pod);
+}
+
+static int switch_by_word(const char *word)
+{
+	struct { struct spa_pod pod; char word[8]; } pod;
+
+	pod.pod = SPA_POD_INIT(strlen(word) + 1, SPA_TYPE_String);
+	strcpy(pod.word, word);
+	return switch_to(XEN_SND_KEY_CAPTURE_ALLOWED, &pod.pod);
+}
+
+TEST(a_sink_shows_whether_it_is_allowed_and_a_source_has_nothing_to_show)
+{
+	make_node(false, SPA_AUDIO_FORMAT_S16_LE);
+	check_str(t.allowed, "false");
+	check_eq(t.n_node_params, 3);
+	end_node();
+	atomic_store(&t.stream.permission, XEN_SND_MAY_HEAR);
+	make_node(false, SPA_AUDIO_FORMAT_S16_LE);
+	check_str(t.allowed, "true");
+	end_node();
+	make_node(true, SPA_AUDIO_FORMAT_S16_LE);
+	check_str(t.allowed, "none");
+	check_eq(t.n_node_params, 1);
+	check_eq(switch_by_bool(true), -ENOENT);
+	end_node();
+}
+
+TEST(props_switch_and_show_it)
+{
+	uint32_t flags;
+
+	make_node(false, SPA_AUDIO_FORMAT_S16_LE);
+	flags = t.props_flags;
+	check_eq(switch_by_bool(true), 0);
+	check_str(t.allowed, "true");
+	check((flags ^ t.props_flags) & SPA_PARAM_INFO_SERIAL);
+	check_eq(atomic_load(&t.stream.permission), XEN_SND_MAY_HEAR | XEN_SND_SWITCHED);
+	check_eq(switch_by_bool(false), 0);
+	check_str(t.allowed, "false");
+	check_eq(switch_by_word("true"), 0);
+	check_str(t.allowed, "true");
+	check_eq(switch_by_word("false"), 0);
+	check_str(t.allowed, "false");
+	check_eq(t.n_allowed, 4);
+	end_node();
+}
+
+TEST(props_of_others_and_wrong_ones_switch_nothing)
+{
+	const struct spa_pod_bool on = SPA_POD_INIT_Bool(true);
+	const struct spa_pod_int one = SPA_POD_INIT_Int(1);
+
+	make_node(false, SPA_AUDIO_FORMAT_S16_LE);
+	check_eq(switch_to(NULL, NULL), 0);
+	check_eq(switch_to("resample.quality", &on.pod), 0);
+	check_eq(switch_to(XEN_SND_KEY_CAPTURE_ALLOWED, &one.pod), -EINVAL);
+	check_eq(switch_by_word("yes"), -EINVAL);
+	check_eq(spa_node_set_param(t.node, SPA_PARAM_Props, 0, NULL), 0);
+	check_eq(spa_node_set_param(t.node, SPA_PARAM_ProcessLatency, 0, NULL), -ENOENT);
+	check_eq(t.n_allowed, 0);
+	check_str(t.allowed, "false");
+	end_node();
+}
+
+static void has_props(bool allowed)
+{
+	const struct spa_pod_prop *params;
+	struct spa_pod_parser parser;
+	struct spa_pod_frame frame;
+	const char *name;
+	bool value;
+
+	t.n_params = 0;
+	check_eq(spa_node_enum_params(t.node, 0, SPA_PARAM_Props, 0, UINT32_MAX, NULL), 0);
+	check_eq(t.n_params, 1);
+	params = spa_pod_find_prop((struct spa_pod *)t.param, NULL, SPA_PROP_params);
+	check(params != NULL);
+	spa_pod_parser_pod(&parser, &params->value);
+	check(spa_pod_parser_push_struct(&parser, &frame) >= 0);
+	check(spa_pod_parser_get_string(&parser, &name) >= 0);
+	check_str(name, XEN_SND_KEY_CAPTURE_ALLOWED);
+	check(spa_pod_parser_get_bool(&parser, &value) >= 0);
+	check_eq(value, allowed);
+}
+
+TEST(props_can_be_read)
+{
+	make_node(false, SPA_AUDIO_FORMAT_S16_LE);
+	has_props(false);
+	check_eq(switch_by_bool(true), 0);
+	has_props(true);
+	t.n_params = 0;
+	check_eq(spa_node_enum_params(t.node, 0, SPA_PARAM_PropInfo, 0, UINT32_MAX, NULL), 0);
+	check_eq(t.n_params, 1);
 	end_node();
 }

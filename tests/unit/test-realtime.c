@@ -278,6 +278,8 @@ static void guest_turn(uint32_t n)
 		stream_set_mute(t.stream, 0, n % 3 == 0);
 		stream_apply_volume(t.stream);
 	}
+	if (n % 60 == 0)
+		xen_snd_stream_allow(&t.stream->iface, n % 120 != 0);
 	if (n % 50 == 49) {
 		stream_trigger(t.stream, n % 100 == 99 ? WIRE_TRIGGER_STOP : WIRE_TRIGGER_PAUSE);
 		t.written = 0;

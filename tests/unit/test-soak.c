@@ -104,6 +104,7 @@ static void open_stream(enum linux_generation generation, bool capture)
 		.data = ring, .events = &t.events, .watcher = &t.watcher,
 	});
 	check(t.stream != NULL);
+	stream_permit(t.stream, true);
 	t.memory = memory_in_use();
 }
 

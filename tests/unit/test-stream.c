@@ -84,6 +84,7 @@ static void open_stream_of(uint32_t format, uint32_t buffer, uint32_t period, bo
 		.data = t.ring, .events = &t.events, .watcher = &t.watcher, .record = &record,
 	});
 	check(t.stream != NULL);
+	stream_permit(t.stream, true);
 }
 
 static void open_stream(uint32_t buffer, uint32_t period, bool capture)
@@ -1396,6 +1397,74 @@ TEST(capture_hears_silence_until_all_ports_are_linked)
 	close_stream();
 }
 
+/* Permission to capture. */
+
+static void hears_silence_of(uint32_t format, uint8_t even, uint8_t odd)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	uint32_t i;
+
+	open_stream_of(format, 4800, 480, true);
+	stream_permit(t.stream, false);
+	memset(t.ring, 0x5a, 4800 * FRAME_SIZE);
+	link_node();
+	start();
+	for (i = 1; i <= 20; i++) {
+		check_eq(acquire(256, spans), -EAGAIN);
+		check_eq(position(), i * 256);
+		linux_interrupt(&t.guest);
+		check_eq(t.guest.told, position());
+	}
+	check_eq(atomic_load(&t.stream->counters.events), 20);
+	for (i = 0; i < 4800 * FRAME_SIZE; i++)
+		check_eq(((uint8_t *)t.ring)[i], i & 1 ? odd : even);
+	close_stream();
+}
+
+TEST(capture_that_is_not_allowed_goes_on_in_silence)
+{
+	hears_silence_of(SPA_AUDIO_FORMAT_S16_LE, 0, 0);
+	hears_silence_of(SPA_AUDIO_FORMAT_F32_BE, 0, 0);
+	hears_silence_of(SPA_AUDIO_FORMAT_U8, 0x80, 0x80);
+	hears_silence_of(SPA_AUDIO_FORMAT_U16_LE, 0, 0x80);
+	hears_silence_of(SPA_AUDIO_FORMAT_ALAW, 0xd5, 0xd5);
+}
+
+TEST(capture_is_not_allowed_until_somebody_says_so)
+{
+	static const struct stream_identity identity = { .guest = "test" };
+	static const struct xen_snd_geometry geometry = { .frame_size = 4, .buffer_frames = 480 };
+	struct stream *stream;
+
+	stream = stream_open(&(struct stream_config) {
+		.identity = &identity, .geometry = &geometry, .capture = true,
+		.events = &t.events, .watcher = &t.watcher,
+	});
+	check(!stream_may_hear(stream));
+	stream_unref(stream);
+}
+
+TEST(capture_is_allowed_and_not_from_the_next_cycle_on)
+{
+	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	uint32_t i, number = 0;
+
+	open_stream(4800, 480, true);
+	stream_permit(t.stream, false);
+	link_node();
+	start();
+	check_eq(acquire(1000, spans), -EAGAIN);
+	xen_snd_stream_allow(&t.stream->iface, true);
+	record_cycle(1000, &number);
+	check_eq(position(), 2000);
+	xen_snd_stream_allow(&t.stream->iface, false);
+	check_eq(acquire(1000, spans), -EAGAIN);
+	check_eq(position(), 3000);
+	for (i = 0; i < 3000; i++)
+		check_eq(t.ring[i], i >= 1000 && i < 2000 ? i - 999 : 0);
+	close_stream();
+}
+
 /* A graph that runs and has no links for the node: the guest is woken with time to spare. */
 static void unlinked_wakes_in_time(uint32_t quantum, uint32_t period, bool capture)
 {
@@ -1466,6 +1535,7 @@ static void kill_and_resume(void)
 		.watcher = &t.watcher, .record = &record,
 	});
 	check(t.stream != NULL);
+	stream_permit(t.stream, true);
 	/* no more than memory now */
 	stream_unref(old);
 	atomic_store(&t.stream->settled, true);
@@ -1556,4 +1626,76 @@ TEST(capture_goes_on_through_kills_frame_by_frame)
 	records_through_kills(60, LINUX_OLDER);
 	records_through_kills(120, LINUX_NEWER);
 	records_through_kills(49, LINUX_NEWER);
+}
+
+/* resumed before the rules were asked again */
+static bool is_kept(bool allowed, bool wanted)
+{
+	const struct state_moment moment = state_get_moment(&record);
+	struct stream *resumed;
+	bool hears;
+
+	event_page_resume(&t.events.page, &wire_dialects[WIRE_DIALECT_2], page, moment.produced,
+			t.events.page.base);
+	resumed = stream_resume(&(struct stream_config) {
+		.identity = &t.stream->identity, .geometry = &t.stream->iface.geometry,
+		.capture = true, .data = t.ring, .events = &t.events, .watcher = &t.watcher,
+		.record = &record,
+	});
+	check(resumed != NULL);
+	check_eq(stream_may_hear(resumed), wanted);
+	stream_permit(resumed, allowed);
+	hears = stream_may_hear(resumed);
+	stream_unref(resumed);
+	return hears == wanted;
+}
+
+TEST(what_was_switched_holds_when_the_backend_was_killed)
+{
+	uint32_t number = 0;
+
+	open_stream(4800, 480, true);
+	link_node();
+	xen_snd_stream_allow(&t.stream->iface, false);
+	check(is_kept(true, false));
+	start();
+	xen_snd_stream_allow(&t.stream->iface, true);
+	check(is_kept(false, true));
+	record_cycle(100, &number);
+	check(is_kept(false, true));
+	stop();
+	xen_snd_stream_allow(&t.stream->iface, false);
+	check(is_kept(true, false));
+	close_stream();
+}
+
+TEST(what_rules_have_said_is_asked_anew_when_the_backend_was_killed)
+{
+	open_stream(4800, 480, true);
+	start();
+	stop();
+	check(!is_kept(true, false));
+	check(is_kept(false, false));
+	close_stream();
+}
+
+TEST(the_next_stream_on_the_line_is_as_the_rules_say)
+{
+	open_stream(4800, 480, true);
+	xen_snd_stream_allow(&t.stream->iface, true);
+	close_stream();
+	open_stream(4800, 480, true);
+	check(is_kept(false, false));
+	close_stream();
+}
+
+TEST(a_switch_after_the_end_is_harmless)
+{
+	struct stream *stream;
+
+	open_stream(4800, 480, true);
+	stream = stream_ref(t.stream);
+	close_stream();
+	xen_snd_stream_allow(&stream->iface, true);
+	stream_unref(stream);
 }

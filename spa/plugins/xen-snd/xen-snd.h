@@ -19,6 +19,10 @@
 #define XEN_SND_KEY_STREAM	"api.xen-snd.stream"
 #define XEN_SND_KEY_FADE	"xen.fade"	/* "true": a guest that starves decays, too */
 
+/* "true": a capture stream hears what the graph has for it, else silence. What rules set,
+ * what the node's Props switch, and what the node's properties show. */
+#define XEN_SND_KEY_CAPTURE_ALLOWED	"xen.capture.allowed"
+
 /* factory names */
 #define XEN_SND_NAME_SOURCE	"api.xen-snd.pcm.source"	/* guest playback into the graph */
 #define XEN_SND_NAME_SINK	"api.xen-snd.pcm.sink"		/* graph into guest capture */
@@ -58,22 +62,28 @@ struct xen_snd_gains {
 	_Atomic float channel[SPA_AUDIO_MAX_CHANNELS];
 };
 
+/* What a capture stream may: nothing, until it is said that it may. */
+#define XEN_SND_MAY_HEAR	(1u << 0)	/* what the graph has for it, else silence */
+#define XEN_SND_SWITCHED	(1u << 1)	/* by the node's Props: rules have no say any more */
+
 struct xen_snd_stream {
 	struct spa_interface iface;		/* XEN_SND_TYPE_STREAM */
 	struct xen_snd_geometry geometry;
 	struct xen_snd_gains gains;
+	_Atomic uint32_t permission;		/* main thread writes, any reads */
 };
 
-/* Data thread only, realtime safe: no lock, no allocation, no system call but
- * the one notification of the guest in release. */
 struct xen_snd_stream_methods {
 #define XEN_SND_VERSION_STREAM_METHODS	0
 	uint32_t version;
 
+	/* Data thread, as release. Both are realtime safe: no lock, no allocation, no
+	 * system call but the one notification of the guest. */
+
 	/* Get at the next `frames` frames of the ring for a cycle of the graph.
 	 * Returns the number of spans, which add up to `frames`.
-	 * -EAGAIN: the guest's stream does not run (now); deliver silence, drop
-	 * input, and do not release.
+	 * -EAGAIN: the guest's stream does not run (now), or must not hear the input;
+	 * deliver silence, drop input, and do not release.
 	 * -ENODEV: the same, since the guest has gone in the middle of its sound. */
 	int (*acquire) (void *object, uint32_t frames, const struct xen_snd_cycle *cycle,
 			struct xen_snd_span spans[XEN_SND_MAX_SPANS]);
@@ -81,6 +91,9 @@ struct xen_snd_stream_methods {
 	/* The `frames` acquired went through: moves the guest's position on
 	 * and tells the guest. */
 	void (*release) (void *object, uint32_t frames);
+
+	/* Main thread: from now until the guest closes it, may the stream hear? */
+	void (*allow) (void *object, bool allowed);
 };
 
 #define xen_snd_stream_method(s,method,...)					\
@@ -95,5 +108,8 @@ struct xen_snd_stream_methods {
 #define xen_snd_stream_release(s,...)						\
 	spa_interface_call(&(s)->iface, struct xen_snd_stream_methods,		\
 			release, 0, __VA_ARGS__)
+#define xen_snd_stream_allow(s,...)						\
+	spa_interface_call(&(s)->iface, struct xen_snd_stream_methods,		\
+			allow, 0, __VA_ARGS__)
 
 #endif /* XEN_SND_H */
