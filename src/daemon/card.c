@@ -315,8 +315,9 @@ static void start_closing(struct card *card, uint64_t now)
 	write_state(card, XENBUS_CLOSING);
 }
 
-/* A driver that is being unloaded goes on to Closed by itself. One that could not start,
- * as Linux's in a guest that was restored, tries again only if it is offered to. */
+/* A driver that is being unloaded goes on to Closed by itself, in its time, and takes no
+ * notice. One that could not start, as Linux's in a guest that was restored, tries again
+ * only if it is offered to. */
 static void offer_again(struct card *card, uint64_t now)
 {
 	if (card->offer_at == 0) {
@@ -327,7 +328,8 @@ static void offer_again(struct card *card, uint64_t now)
 		look_again_in(card, card->offer_at - now);
 		return;
 	}
-	pw_log_warn(CARD_FORMAT": the guest's driver did not start: once more", CARD_ARGS(card));
+	pw_log_info(CARD_FORMAT": the guest's driver neither starts nor closes: it may start again",
+			CARD_ARGS(card));
 	start_closing(card, now);
 }
 
