@@ -135,6 +135,7 @@ static void on_connected(struct card *card)
 		return;
 	}
 	card->failures = 0;
+	card->offers = 0;
 }
 
 static void on_not_connected(struct card *card)
@@ -307,16 +308,42 @@ static void restart(struct card *card, const struct states *st)
 	write_state(card, XENBUS_INIT_WAIT);
 }
 
+static void start_closing(struct card *card, uint64_t now)
+{
+	card->closing_until = now + CLOSING_NSEC;
+	look_again_in(card, CLOSING_NSEC);
+	write_state(card, XENBUS_CLOSING);
+}
+
+/* A driver that is being unloaded goes on to Closed by itself, in its time, and takes no
+ * notice. One that could not start, as Linux's in a guest that was restored, tries again
+ * only if it is offered to. */
+static void offer_again(struct card *card, uint64_t now)
+{
+	if (card->offer_at == 0) {
+		card->offer_at = now + (BACKOFF_MIN << SPA_MIN(card->offers, BACKOFF_STEPS));
+		card->offers++;
+	}
+	if (now < card->offer_at) {
+		look_again_in(card, card->offer_at - now);
+		return;
+	}
+	pw_log_info(CARD_FORMAT": the guest's driver neither starts nor closes: it may start again",
+			CARD_ARGS(card));
+	start_closing(card, now);
+}
+
 static void close_with_frontend(struct card *card, const struct states *st)
 {
 	uint64_t now = clock_now();
 
-	if (st->backend == XENBUS_INIT_WAIT)
+	if (st->backend == XENBUS_INIT_WAIT) {
+		offer_again(card, now);
 		return;
+	}
+	card->offer_at = 0;
 	if (st->backend != XENBUS_CLOSING) {
-		card->closing_until = now + CLOSING_NSEC;
-		look_again_in(card, CLOSING_NSEC);
-		write_state(card, XENBUS_CLOSING);
+		start_closing(card, now);
 		return;
 	}
 	if (now < card->closing_until)
@@ -342,6 +369,8 @@ static void step(struct card *card, const struct states *st)
 	if (resumable && st->backend == XENBUS_CONNECTED && st->frontend == XENBUS_CONNECTED &&
 	    resume(card))
 		return;
+	if (st->frontend != XENBUS_CLOSING)
+		card->offer_at = 0;
 	switch (st->frontend) {
 	case XENBUS_INITIALISED:
 		/* the state says nothing of a failure that could not be written */

@@ -43,6 +43,8 @@ struct card {
 	uint32_t failures;		/* to connect, in a row */
 	uint64_t not_before;		/* CLOCK_MONOTONIC ns: no new attempt until then */
 	uint64_t closing_until;		/* so long Closing stays for the frontend to see */
+	uint64_t offer_at;		/* when a driver that could not start is to try again, or 0 */
+	uint32_t offers;		/* of that, in a row */
 	struct spa_source *timer;	/* looks again */
 };
 

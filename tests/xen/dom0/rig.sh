@@ -285,6 +285,29 @@ no_guest() {
     [[ $(xl list | wc -l) = 2 ]]
 }
 
+# granted: true if the backend has pages of a guest mapped.
+granted() {
+    local maps
+    maps=$(<"/proc/$(</run/spawned/backend)/maps")
+    [[ $maps = *gntdev* ]]
+}
+
+# has_node NAME, has_no_node NAME: of a guest's streams, in the graph.
+has_node() {
+    [[ $(pw-cli ls Node) = *\"xen-snd.$1.* ]]
+}
+
+has_no_node() {
+    ! has_node "$1"
+}
+
+# plays NAME: half a second of a guest's first stream was heard.
+plays() {
+    local info
+    info=$(pw-cli info "xen-snd.$1.0.0.0")
+    [[ $info =~ xen.position\ =\ \"([0-9]+)\" && ${BASH_REMATCH[1]} -gt 24000 ]]
+}
+
 # --- sound in Dom0 -------------------------------------------------------------------------------
 
 # record_sink NAME [SINK]: record a sink's monitor, S16_LE stereo, until stop_recording NAME.
