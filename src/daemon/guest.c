@@ -171,7 +171,8 @@ struct guest *guest_new(const struct guest_env *env, uint32_t domid)
 		goto error_grants;
 	if ((res = open_channels(guest)) < 0)
 		goto error_channels;
-	snprintf(name, sizeof(name), "xen-snd/%u", domid);
+	/* the kernel makes files of it, /proc/irq/N/evtchn:NAME: no slash */
+	snprintf(name, sizeof(name), "xen-snd-%u", domid);
 	if ((res = worker_init(&guest->worker)) < 0)
 		goto error_worker;
 	if ((res = add_sources(guest)) < 0)

@@ -372,7 +372,7 @@ struct xenbus *xenbus_new(const struct guest_env *env)
 	if ((res = worker_init(&xenbus->worker)) < 0)
 		goto error_worker;
 	if ((res = add_sources(xenbus)) < 0 ||
-	    (res = worker_start(&xenbus->worker, "xen-snd/xenbus")) < 0)
+	    (res = worker_start(&xenbus->worker, "xen-snd-xenbus")) < 0)
 		goto error_sources;
 	pw_log_info("serving %s", xenbus->root);
 	return xenbus;
