@@ -10,9 +10,9 @@
 
 #include <spa/utils/defs.h>
 
+#include "channels.h"
 #include "clock.h"
 #include "guest.h"
-#include "log.h"
 
 /* Guest thread: the clock that runs while a stream does. */
 
@@ -133,13 +133,8 @@ void guest_connect(struct connection *c, enum connection_step step)
 
 static int open_channels(struct guest *guest)
 {
-	if ((guest->evtchn = xenevtchn_open(guest->env->logger, 0)) == NULL)
-		return -errno;
-	/* nothing but this guest's channels from here on; a kernel that is too
-	 * old for it only loses that belt */
-	if (xenevtchn_restrict(guest->evtchn, guest->domid) < 0)
-		pw_log_debug("event channels not restricted to domain %u: %m", guest->domid);
-	return 0;
+	guest->evtchn = channels_open(guest->domid, guest->env->logger);
+	return guest->evtchn ? 0 : -errno;
 }
 
 static int add_sources(struct guest *guest)
@@ -176,7 +171,8 @@ struct guest *guest_new(const struct guest_env *env, uint32_t domid)
 		goto error_grants;
 	if ((res = open_channels(guest)) < 0)
 		goto error_channels;
-	snprintf(name, sizeof(name), "xen-snd/%u", domid);
+	/* the kernel makes files of it, /proc/irq/N/evtchn:NAME: no slash */
+	snprintf(name, sizeof(name), "xen-snd-%u", domid);
 	if ((res = worker_init(&guest->worker)) < 0)
 		goto error_worker;
 	if ((res = add_sources(guest)) < 0)

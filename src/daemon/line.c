@@ -9,6 +9,7 @@
 
 #include <spa/utils/result.h>
 
+#include "channels.h"
 #include "clock.h"
 #include "guest.h"
 #include "line.h"
@@ -33,7 +34,7 @@ static int bind_events(struct line *line)
 	const struct guest *guest = line->guest;
 	int port;
 
-	if ((line->events.handle = xenevtchn_open(guest->env->logger, 0)) == NULL)
+	if ((line->events.handle = channels_open(guest->domid, guest->env->logger)) == NULL)
 		return -errno;
 	port = xenevtchn_bind_interdomain(line->events.handle, guest->domid,
 			line->config.evt_event_channel);

@@ -41,7 +41,7 @@ struct state {
 _Static_assert(sizeof(struct state_key) == STATE_UUID_SIZE + 10 * sizeof(uint32_t), "padding");
 _Static_assert(sizeof(struct state_opened) == 7 * sizeof(uint32_t), "padding");
 
-/* FNV-1a: against damage, not against malice. The file is root's. */
+/* FNV-1a: against damage, not against malice: nobody else may write the file. */
 static uint32_t sum(const void *data, size_t size)
 {
 	const uint8_t *octets = data;

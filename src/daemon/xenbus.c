@@ -32,7 +32,8 @@ static int probe_store(char *why, size_t size)
 	if ((xs = xs_open(0)) == NULL) {
 		res = -errno;
 		snprintf(why, size, "can't reach xenstored: %m (is this Dom0 or a driver domain "
-				"of Xen, with the xen-utils package installed and xenstored running?)");
+				"of Xen, with the xen-utils package installed and xenstored running? "
+				"Who is not root needs access to /dev/xen/xenbus)");
 		return res;
 	}
 	xs_close(xs);
@@ -371,7 +372,7 @@ struct xenbus *xenbus_new(const struct guest_env *env)
 	if ((res = worker_init(&xenbus->worker)) < 0)
 		goto error_worker;
 	if ((res = add_sources(xenbus)) < 0 ||
-	    (res = worker_start(&xenbus->worker, "xen-snd/xenbus")) < 0)
+	    (res = worker_start(&xenbus->worker, "xen-snd-xenbus")) < 0)
 		goto error_sources;
 	pw_log_info("serving %s", xenbus->root);
 	return xenbus;

@@ -56,6 +56,7 @@ static struct {
 
 	uint32_t mapped;		/* pages, now */
 	unsigned int handles;		/* of event channels, now */
+	bool restricted;		/* the last one, to the guest */
 	unsigned int bound;		/* ports, now */
 	unsigned int answers;		/* notifications of the request channel */
 	unsigned int unmasked;
@@ -114,7 +115,15 @@ int xengnttab_unmap(xengnttab_handle *handle, void *address, uint32_t count)
 xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsigned int flags)
 {
 	t.handles++;
+	t.restricted = false;
 	return (xenevtchn_handle *)&t.handles;
+}
+
+int xenevtchn_restrict(xenevtchn_handle *handle, domid_t domid)
+{
+	check_eq(domid, t.guest.domid);
+	t.restricted = true;
+	return 0;
 }
 
 int xenevtchn_close(xenevtchn_handle *handle)
@@ -129,6 +138,7 @@ int xenevtchn_close(xenevtchn_handle *handle)
 xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *handle, uint32_t domid,
 		evtchn_port_t port)
 {
+	check(port != EVENT_PORT || t.restricted);
 	if (port == t.deny_port) {
 		errno = EINVAL;
 		return -1;
