@@ -21,7 +21,8 @@ DOM0_MODULES=(
     snd-aloop snd-dummy                             # real ALSA devices for scenarios that want one
 )
 
-GUEST_MODULES=(xen-blkfront snd_xen_front)  # in this order, as where a guest's root is on its disk
+GUEST_MODULES=(xen-blkfront snd_xen_front  # in this order, as where a guest's root is on its disk
+    xen-evtchn xen-gntalloc)                    # for a frontend that is a program
 
 recipe_hash() {
     cat "$@" | sha256sum | cut -c1-12
