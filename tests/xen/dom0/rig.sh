@@ -67,7 +67,7 @@ install_files() {
     [[ -d $SCENARIO/dom0-files ]] || return 0
     (cd "$SCENARIO/dom0-files" && find . ! -type d) >/run/installed
     while read -r file; do
-        if [[ -e /$file ]]; then cp -a --parents "/$file" /run/replaced; fi
+        if [[ -e /$file ]]; then (cd / && cp -a --parents "$file" /run/replaced); fi
     done </run/installed
     cp -a "$SCENARIO/dom0-files/." /
 }
