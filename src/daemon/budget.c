@@ -18,10 +18,10 @@ const struct budget_info budget_infos[N_BUDGETS] = {
 		"cards", "the card is refused" },
 	[BUDGET_STREAMS] = { "xen.max-streams", 64, 1, 1024,
 		"streams", "the card is refused" },
-	[BUDGET_OCTETS] = { "xen.max-mapped", 64 << 20, 4096, UINT32_C(1) << 30,
+	[BUDGET_OCTETS] = { "xen.max-mapped", 67108864, 4096, 1073741824,
 		"octets of open buffers", "OPEN is refused" },
 	/* buffers of as many octets, and two pages for each stream of two full cards */
-	[BUDGET_GRANTS] = { "xen.max-grants", 16640, 2, 1 << 20,
+	[BUDGET_GRANTS] = { "xen.max-grants", 16640, 2, 1048576,
 		"mapped pages", "OPEN, or the card, is refused" },
 	[BUDGET_REQUESTS] = { "xen.max-requests", 10000, 100, 1000000,
 		"requests a second", "they wait" },

@@ -162,6 +162,7 @@ static void set_counters(struct pw_properties *props, const struct stream *s)
 	set_number(props, KEY_XEN_EVENTS, &c->events);
 	set_number(props, KEY_XEN_COALESCED, &c->coalesced);
 	set_number(props, KEY_XEN_REFUSED, &c->refused);
+	set_number(props, KEY_XEN_DELAYED, &c->delayed);
 	if (!s->capture) {
 		uint64_t filled = atomic_load(&s->filled), position = atomic_load(&c->position);
 		pw_properties_setf(props, KEY_XEN_FILL, "%"PRIu64,

@@ -28,6 +28,7 @@
 #include "card.h"
 #include "card-config.h"
 #include "clock.h"
+#include "config.h"
 #include "hypervisor.h"
 #include "input.h"
 #include "log-check.h"
@@ -77,6 +78,13 @@ static struct {
 	bool transaction;
 	bool read_only;
 } t;
+
+/* in the place of config.c's: no rule says anything */
+void config_set_budgets(const struct config *config, const struct spa_dict *props,
+		struct budgets *budgets)
+{
+	budgets_set_normal(budgets);
+}
 
 /* The threads: none is made, their loops run when the target says so. */
 
