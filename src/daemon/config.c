@@ -472,8 +472,9 @@ void config_set_budgets(const struct config *config, const struct spa_dict *prop
 	spa_list_for_each(rules, &config->rules, link)
 		pw_conf_match_rules(rules->text, strlen(rules->text), rules->file, props,
 				apply_rule, found);
-	spa_dict_for_each(item, &found->dict)
+	spa_dict_for_each(item, &found->dict) {
 		budgets_set(budgets, item->key, item->value);
+	}
 	pw_properties_free(found);
 }
 
