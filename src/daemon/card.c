@@ -478,23 +478,29 @@ static int watch_frontend(struct card *card,
 
 void card_watch(struct card *card)
 {
-	card->deaf = false;
-	if (watch_frontend(card, xs_watch) < 0)
-		guest_log_error(BUDGETS(card), CARD_FORMAT": can't watch %s/state: %m",
-				CARD_ARGS(card), card->frontend);
+	int res = watch_frontend(card, xs_watch);
+
+	card->deaf = res < 0;
+	if (res >= 0)
+		return;
+	guest_log_error(BUDGETS(card), CARD_FORMAT": can't watch %s/state: %s", CARD_ARGS(card),
+			card->frontend, strerror(-res));
+	look_again_in(card, DEAF_NSEC);
 }
 
 /* Where nothing watches, not even the news of a change costs us anything. */
 static void look_seldom(struct card *card)
 {
 	domain_reach(card->domain, BUDGET_STATES);
-	watch_frontend(card, xs_unwatch);
-	card->deaf = true;
+	card->deaf = watch_frontend(card, xs_unwatch) >= 0;
 	look_again_in(card, DEAF_NSEC);
 }
 
 void card_hear(struct card *card)
 {
+	/* on its way when the watch ended */
+	if (card->deaf)
+		return;
 	if (budget_spend(BUDGETS(card), BUDGET_STATES, clock_now()) == 0)
 		card_look(card);
 	else

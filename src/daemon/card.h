@@ -40,7 +40,7 @@ struct card {
 	bool connected;			/* the guest thread has the lines */
 	bool busy;			/* its reply is awaited */
 	bool domain_gone;
-	bool deaf;			/* nothing watches the frontend, which changes too often */
+	bool deaf;			/* nothing watches the frontend; the timer is armed */
 
 	enum xenbus_state written;	/* what we wrote last */
 	uint32_t failures;		/* to connect, in a row */
