@@ -19,6 +19,7 @@ struct reader {
 	struct xs_handle *xs;
 	const char *frontend;
 	uint32_t max_buffer;		/* octets */
+	struct budgets *budgets;
 	struct line lines[CARD_MAX_PCMS * CARD_MAX_STREAMS];
 	uint32_t n_lines;
 	char *why;
@@ -37,7 +38,8 @@ static void read_limits(struct reader *r, const char *directory, struct limits *
 		if (limits_set(limits, *key, value, sample_supported(), r->max_buffer) >= 0)
 			continue;
 		store_make_printable(value, MAX_LOGGED);
-		pw_log_warn("%s/%s: \"%s\" offers nothing usable: ignored", directory, *key, value);
+		guest_log_warn(r->budgets, "%s/%s: \"%s\" offers nothing usable: ignored",
+				directory, *key, value);
 	}
 }
 
@@ -218,6 +220,7 @@ int card_config_read(struct xs_handle *xs, const struct card *card, uint32_t max
 		return -errno;
 	*r = (struct reader) {
 		.xs = xs, .frontend = card->frontend, .max_buffer = max_buffer,
+		.budgets = &card->domain->budgets,
 		.why = why, .why_size = size,
 	};
 	snprintf(why, size, "can't read %s", card->frontend);

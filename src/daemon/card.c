@@ -28,8 +28,12 @@
 #define BACKOFF_MIN	(1 * SPA_NSEC_PER_SEC)
 #define BACKOFF_STEPS	6u
 
+/* a frontend that changes its state too often is looked at so rarely */
+#define DEAF_NSEC	SPA_NSEC_PER_SEC
+
 #define CARD_FORMAT	"vsnd %u/%u"
 #define CARD_ARGS(c)	(c)->domid, (c)->device
+#define BUDGETS(c)	(&(c)->domain->budgets)
 
 /* what a card looks like in XenStore now */
 struct states {
@@ -70,7 +74,7 @@ static int write_state(struct card *card, enum xenbus_state state)
 	card->written = state;
 	res = store_write_if(card->xenbus->xs, card->backend, value, "%s/state", card->backend);
 	if (res < 0 && res != -ENOENT)
-		pw_log_error(CARD_FORMAT": can't write %s/state: %s", CARD_ARGS(card),
+		guest_log_error(BUDGETS(card), CARD_FORMAT": can't write %s/state: %s", CARD_ARGS(card),
 				card->backend, strerror(-res));
 	pw_log_debug(CARD_FORMAT": backend state %u", CARD_ARGS(card), state);
 	return res;
@@ -82,7 +86,7 @@ static void write_error(struct card *card, const char *why)
 	store_write_if(card->xenbus->xs, card->backend, why,
 			"/local/domain/%u/error/backend/vsnd/%u/%u/error",
 			card->xenbus->domid, card->domid, card->device);
-	pw_log_error(CARD_FORMAT": refused: %s", CARD_ARGS(card), why);
+	guest_log_error(BUDGETS(card), CARD_FORMAT": refused: %s", CARD_ARGS(card), why);
 }
 
 static void look_again_in(struct card *card, uint64_t nsec)
@@ -108,6 +112,53 @@ static void failed(struct card *card, const char *why)
 
 /* Connecting. */
 
+static bool take_budget(struct card *card, enum budget_id id, uint32_t n, char *why, size_t size)
+{
+	if (budget_take(BUDGETS(card), id, n))
+		return true;
+	domain_reach(card->domain, id);
+	snprintf(why, size, "domain %u would have more than %u %s (%s)", card->domid,
+			BUDGETS(card)->of[id].limit, budget_infos[id].what, budget_infos[id].key);
+	return false;
+}
+
+/* The guest and its budgets of what there is in the connection. */
+static int get_guest(struct card *card, char *why, size_t size)
+{
+	uint32_t n_lines = card->connection.n_lines;
+	int res;
+
+	domain_set_limits(card->domain, &card->connection.lines[0].config.identity);
+	if (!take_budget(card, BUDGET_CARDS, 1, why, size))
+		return -EDQUOT;
+	res = -EDQUOT;
+	if (!take_budget(card, BUDGET_STREAMS, n_lines, why, size))
+		goto error_streams;
+	if ((card->guest = xenbus_get_guest(card->xenbus, card->domain)) == NULL) {
+		res = -errno;
+		snprintf(why, size, "can't start a thread for domain %u: %s", card->domid,
+				strerror(-res));
+		goto error_guest;
+	}
+	return 0;
+
+error_guest:
+	budget_give(BUDGETS(card), BUDGET_STREAMS, n_lines);
+error_streams:
+	budget_give(BUDGETS(card), BUDGET_CARDS, 1);
+	return res;
+}
+
+static void put_guest(struct card *card)
+{
+	if (card->guest == NULL)
+		return;
+	xenbus_put_guest(card->xenbus, card->guest);
+	card->guest = NULL;
+	budget_give(BUDGETS(card), BUDGET_STREAMS, card->connection.n_lines);
+	budget_give(BUDGETS(card), BUDGET_CARDS, 1);
+}
+
 static void drop_lines(struct card *card)
 {
 	uint32_t i;
@@ -116,16 +167,14 @@ static void drop_lines(struct card *card)
 		state_drop(card->xenbus->env->state, card->connection.lines[i].record);
 	free(card->connection.lines);
 	card->connection.lines = NULL;
+	put_guest(card);
 	card->connection.n_lines = 0;
-	if (card->guest)
-		xenbus_put_guest(card->xenbus, card->guest);
-	card->guest = NULL;
 }
 
 static void on_connected(struct card *card)
 {
 	card->connected = true;
-	pw_log_info(CARD_FORMAT": connected%s, %u streams", CARD_ARGS(card),
+	guest_log_info(BUDGETS(card), CARD_FORMAT": connected%s, %u streams", CARD_ARGS(card),
 			card->connection.step == CONNECTION_RESUME ? " again" : "",
 			card->connection.n_lines);
 	if (card->connection.step == CONNECTION_RESUME) {
@@ -144,8 +193,9 @@ static void on_not_connected(struct card *card)
 
 	drop_lines(card);
 	if (card->connection.step == CONNECTION_RESUME) {
-		pw_log_warn(CARD_FORMAT": can't go on with its streams: %s; the guest connects anew",
-				CARD_ARGS(card), strerror(-card->connection.res));
+		guest_log_warn(BUDGETS(card), CARD_FORMAT": can't go on with its streams: %s; "
+				"the guest connects anew", CARD_ARGS(card),
+				strerror(-card->connection.res));
 		return;
 	}
 	snprintf(why, sizeof(why), "can't map the rings of %s: %s", card->frontend,
@@ -161,7 +211,7 @@ static void on_reply(struct letter *letter)
 	card->connected = false;
 	if (card->connection.step == CONNECTION_DISCONNECT) {
 		drop_lines(card);
-		pw_log_info(CARD_FORMAT": disconnected", CARD_ARGS(card));
+		guest_log_info(BUDGETS(card), CARD_FORMAT": disconnected", CARD_ARGS(card));
 	} else if (card->connection.res >= 0) {
 		on_connected(card);
 	} else {
@@ -241,11 +291,8 @@ static int take_lines(struct card *card, enum connection_step step, char *why, s
 		snprintf(why, size, "nothing is known of its streams");
 		goto error;
 	}
-	if ((card->guest = xenbus_get_guest(xenbus, card->domid)) == NULL) {
-		res = -errno;
-		snprintf(why, size, "can't start a thread for domain %u: %m", card->domid);
+	if ((res = get_guest(card, why, size)) < 0)
 		goto error;
-	}
 	c->guest = card->guest;
 	c->reply_to = &xenbus->worker.mailbox;
 	c->reply.read = on_reply;
@@ -274,7 +321,7 @@ static bool resume(struct card *card)
 
 	if (take_lines(card, CONNECTION_RESUME, why, sizeof(why)) >= 0)
 		return true;
-	pw_log_warn(CARD_FORMAT": %s; the guest connects anew", CARD_ARGS(card), why);
+	guest_log_warn(BUDGETS(card), CARD_FORMAT": %s; the guest connects anew", CARD_ARGS(card), why);
 	return false;
 }
 
@@ -328,8 +375,8 @@ static void offer_again(struct card *card, uint64_t now)
 		look_again_in(card, card->offer_at - now);
 		return;
 	}
-	pw_log_info(CARD_FORMAT": the guest's driver neither starts nor closes: it may start again",
-			CARD_ARGS(card));
+	guest_log_info(BUDGETS(card), CARD_FORMAT": the guest's driver neither starts nor closes: "
+			"it may start again", CARD_ARGS(card));
 	start_closing(card, now);
 }
 
@@ -427,11 +474,6 @@ void card_look(struct card *card)
 		step(card, &st);
 }
 
-static void on_timer(void *data, uint64_t expirations)
-{
-	card_look(data);
-}
-
 /* The frontend's directory is what ours names, if that is where it must be. */
 static int find_frontend(struct card *card)
 {
@@ -465,9 +507,43 @@ static int watch_frontend(struct card *card,
 
 void card_watch(struct card *card)
 {
-	if (watch_frontend(card, xs_watch) < 0)
-		pw_log_error(CARD_FORMAT": can't watch %s/state: %m", CARD_ARGS(card),
-				card->frontend);
+	int res = watch_frontend(card, xs_watch);
+
+	card->deaf = res < 0;
+	if (res >= 0)
+		return;
+	guest_log_error(BUDGETS(card), CARD_FORMAT": can't watch %s/state: %s", CARD_ARGS(card),
+			card->frontend, strerror(-res));
+	look_again_in(card, DEAF_NSEC);
+}
+
+/* Where nothing watches, not even the news of a change costs us anything. */
+static void look_seldom(struct card *card)
+{
+	domain_reach(card->domain, BUDGET_STATES);
+	card->deaf = watch_frontend(card, xs_unwatch) >= 0;
+	look_again_in(card, DEAF_NSEC);
+}
+
+void card_hear(struct card *card)
+{
+	/* on its way when the watch ended */
+	if (card->deaf)
+		return;
+	if (budget_spend(BUDGETS(card), BUDGET_STATES, clock_now()) == 0)
+		card_look(card);
+	else
+		look_seldom(card);
+}
+
+static void on_timer(void *data, uint64_t expirations)
+{
+	struct card *card = data;
+
+	/* which is an event, too: what was missed is looked at */
+	if (card->deaf && card->xenbus->xs)
+		card_watch(card);
+	card_look(card);
 }
 
 struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device)
@@ -486,10 +562,14 @@ struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device)
 
 	if ((res = find_frontend(card)) < 0)
 		goto error_frontend;
+	if ((card->domain = domain_get(xenbus, domid)) == NULL) {
+		res = -errno;
+		goto error_frontend;
+	}
 	card->timer = pw_loop_add_timer(xenbus->worker.loop, on_timer, card);
 	if (card->timer == NULL) {
 		res = -errno;
-		goto error_frontend;
+		goto error_timer;
 	}
 	if ((res = watch_frontend(card, xs_watch)) < 0)
 		goto error_watch;
@@ -499,6 +579,8 @@ struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device)
 
 error_watch:
 	pw_loop_destroy_source(xenbus->worker.loop, card->timer);
+error_timer:
+	domain_put(card->domain);
 error_frontend:
 	free(card);
 	errno = -res;
@@ -509,10 +591,11 @@ void card_free(struct card *card)
 {
 	pw_log_info(CARD_FORMAT": gone", CARD_ARGS(card));
 	spa_list_remove(&card->link);
-	if (card->xenbus->xs)
+	if (card->xenbus->xs && !card->deaf)
 		watch_frontend(card, xs_unwatch);
 	pw_loop_destroy_source(card->xenbus->worker.loop, card->timer);
 	mailbox_cancel(&card->xenbus->worker.mailbox, &card->connection.reply);
 	drop_lines(card);
+	domain_put(card->domain);
 	free(card);
 }

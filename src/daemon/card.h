@@ -7,6 +7,7 @@
 #ifndef XEN_SND_CARD_H
 #define XEN_SND_CARD_H
 
+#include "domain.h"
 #include "guest.h"
 #include "store.h"
 
@@ -32,12 +33,14 @@ struct card {
 	char frontend[STORE_PATH_SIZE];	/* the guest's directory, as ours names it */
 	char token[32];			/* of the watch on the frontend's state */
 
-	struct guest *guest;
+	struct domain *domain;
+	struct guest *guest;		/* and its budgets of cards and streams are taken */
 	struct connection connection;
 	bool resumable;			/* a backend before us may have connected it */
 	bool connected;			/* the guest thread has the lines */
 	bool busy;			/* its reply is awaited */
 	bool domain_gone;
+	bool deaf;			/* nothing watches the frontend; the timer is armed */
 
 	enum xenbus_state written;	/* what we wrote last */
 	uint32_t failures;		/* to connect, in a row */
@@ -54,6 +57,9 @@ struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device);
 /* Look at both sides' states and do what they call for. May free the card, when
  * its directory has gone. */
 void card_look(struct card *card);
+
+/* The frontend's state has changed: look, if the guest's budget allows it. */
+void card_hear(struct card *card);
 
 /* xenstored was started anew, and knows no watch. */
 void card_watch(struct card *card);

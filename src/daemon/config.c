@@ -34,9 +34,17 @@
 
 static int set_stream_props(struct config *config, const char *value, size_t len)
 {
-	if (!spa_json_is_object(value, len))
+	const struct spa_dict_item *item;
+
+	if (!spa_json_is_object(value, len) ||
+	    pw_properties_update_string(config->stream_props, value, len) < 0)
 		return -EINVAL;
-	return pw_properties_update_string(config->stream_props, value, len) < 0 ? -EINVAL : 0;
+	spa_dict_for_each(item, &config->stream_props->dict) {
+		/* a guest's, not a stream's: nobody would look there */
+		if (spa_strstartswith(item->key, BUDGET_PREFIX))
+			return -EINVAL;
+	}
+	return 0;
 }
 
 static int set_max_buffer(struct config *config, const char *value, size_t len)
@@ -68,7 +76,8 @@ static const struct option {
 	const char *wanted;
 	int (*set)(struct config *config, const char *value, size_t len);
 } options[] = {
-	{ "stream.props", "an object of node properties", set_stream_props },
+	{ "stream.props", "an object of node properties (" BUDGET_PREFIX "… stand in rules)",
+		set_stream_props },
 	{ "stream.max-buffer", "a number of octets, 4096 to 67108864", set_max_buffer },
 	{ "state.file", "an absolute path, or \"\" for none", set_state_file },
 };
@@ -209,12 +218,15 @@ static const char * const match_keys[] = {
 	KEY_XEN_UNIQUE_ID, PW_KEY_NODE_NAME, PW_KEY_MEDIA_CLASS, NULL
 };
 
-static bool is_match_key(const char *key)
-{
-	size_t i;
+/* those of a guest as a whole */
+static const char * const guest_keys[] = {
+	KEY_XEN_DOMID, KEY_XEN_GUEST_NAME, KEY_XEN_GUEST_UUID, NULL
+};
 
-	for (i = 0; match_keys[i]; i++) {
-		if (spa_streq(match_keys[i], key))
+static bool has_key(const char * const *keys, const char *key)
+{
+	for (; *keys; keys++) {
+		if (spa_streq(*keys, key))
 			return true;
 	}
 	return false;
@@ -237,14 +249,21 @@ static bool is_pattern(const char *value, int len)
 	return true;
 }
 
-static int check_match(const char *file, struct spa_json *match)
+/* what the parts of a rule say of one another */
+struct rule {
+	bool matches, actions;
+	bool of_streams;		/* no guest as a whole can match */
+	bool of_guests;			/* sets budgets */
+};
+
+static int check_match(const char *file, struct spa_json *match, struct rule *rule)
 {
 	char key[KEY_SIZE];
 	const char *value;
 	int len;
 
 	while (spa_json_get_string(match, key, sizeof(key)) > 0) {
-		if (!is_match_key(key)) {
+		if (!has_key(match_keys, key)) {
 			pw_log_error("%s: "CONFIG_RULES": matches: no stream has a property \"%s\" "
 					"to match", file, key);
 			return -EINVAL;
@@ -254,11 +273,12 @@ static int check_match(const char *file, struct spa_json *match)
 					"a regular expression", file, key);
 			return -EINVAL;
 		}
+		rule->of_streams = rule->of_streams || !has_key(guest_keys, key);
 	}
 	return 0;
 }
 
-static int check_matches(const char *file, const char *value, size_t len)
+static int check_matches(const char *file, const char *value, size_t len, struct rule *rule)
 {
 	struct spa_json it[3];
 	int res = 0, n_matches = 0, n;
@@ -270,7 +290,7 @@ static int check_matches(const char *file, const char *value, size_t len)
 		if (!spa_json_is_object(value, n))
 			goto error;
 		spa_json_init(&it[2], value + 1, n - 2);
-		if ((res = check_match(file, &it[2])) < 0)
+		if ((res = check_match(file, &it[2], rule)) < 0)
 			return res;
 	}
 	if (n_matches > 0)
@@ -280,8 +300,28 @@ error:
 	return -EINVAL;
 }
 
+static int check_budget(const char *file, const char *key, const char *value, int len)
+{
+	char text[16] = "";
+	enum budget_id id;
+	uint32_t limit;
+	int res;
+
+	if (len < (int)sizeof(text) && !spa_json_is_container(value, len))
+		spa_json_parse_stringn(value, len, text, sizeof(text));
+	if ((res = budget_parse(key, text, &id, &limit)) == -ENOENT)
+		pw_log_error("%s: "CONFIG_RULES": update-props: %s: there is no such budget",
+				file, key);
+	else if (res < 0)
+		pw_log_error("%s: "CONFIG_RULES": update-props: %s = %.*s: must be a number from "
+				"%u to %u", file, key, SPA_MIN(len, 80), value,
+				budget_infos[id].least, budget_infos[id].most);
+	return res < 0 ? -EINVAL : 0;
+}
+
 /* nothing but keys with values, and ours are right */
-static int check_update_props(const char *file, const char *value, int len)
+static int check_update_props(const char *file, const char *value, int len,
+		struct rule *rule)
 {
 	struct spa_json it;
 	char key[KEY_SIZE];
@@ -293,7 +333,13 @@ static int check_update_props(const char *file, const char *value, int len)
 	while (spa_json_get_string(&it, key, sizeof(key)) > 0) {
 		if ((len = next_value(&it, &value)) <= 0)
 			goto error;
-		if ((res = check_setting(file, CONFIG_RULES": update-props", key, value, len)) < 0)
+		if (spa_strstartswith(key, BUDGET_PREFIX)) {
+			res = check_budget(file, key, value, len);
+			rule->of_guests = true;
+		} else {
+			res = check_setting(file, CONFIG_RULES": update-props", key, value, len);
+		}
+		if (res < 0)
 			return res;
 	}
 	return 0;
@@ -302,7 +348,7 @@ error:
 	return -EINVAL;
 }
 
-static int check_actions(const char *file, const char *value, size_t len)
+static int check_actions(const char *file, const char *value, size_t len, struct rule *rule)
 {
 	struct spa_json it[2];
 	char key[KEY_SIZE];
@@ -317,7 +363,7 @@ static int check_actions(const char *file, const char *value, size_t len)
 				return -EINVAL;
 			}
 			len = SPA_MAX(next_value(&it[1], &value), 0);
-			if ((res = check_update_props(file, value, len)) < 0)
+			if ((res = check_update_props(file, value, len, rule)) < 0)
 				return res;
 		}
 	}
@@ -328,19 +374,19 @@ static int check_actions(const char *file, const char *value, size_t len)
 	return 0;
 }
 
-static int check_rule(const char *file, struct spa_json *rule)
+static int check_rule(const char *file, struct spa_json *it)
 {
-	bool matches = false, actions = false;
+	struct rule rule = { .matches = false };
 	char key[KEY_SIZE];
 	const char *value;
 	int len, res;
 
-	while (spa_json_get_string(rule, key, sizeof(key)) > 0) {
-		len = SPA_MAX(next_value(rule, &value), 0);
-		if (spa_streq(key, "matches") && (matches = true)) {
-			res = check_matches(file, value, len);
-		} else if (spa_streq(key, "actions") && (actions = true)) {
-			res = check_actions(file, value, len);
+	while (spa_json_get_string(it, key, sizeof(key)) > 0) {
+		len = SPA_MAX(next_value(it, &value), 0);
+		if (spa_streq(key, "matches") && (rule.matches = true)) {
+			res = check_matches(file, value, len, &rule);
+		} else if (spa_streq(key, "actions") && (rule.actions = true)) {
+			res = check_actions(file, value, len, &rule);
 		} else {
 			pw_log_error("%s: "CONFIG_RULES": %s: a rule has matches and actions",
 					file, key);
@@ -349,9 +395,14 @@ static int check_rule(const char *file, struct spa_json *rule)
 		if (res < 0)
 			return res;
 	}
-	if (!matches || !actions) {
+	if (!rule.matches || !rule.actions) {
 		pw_log_error("%s: "CONFIG_RULES": a rule without %s", file,
-				matches ? "actions" : "matches");
+				rule.matches ? "actions" : "matches");
+		return -EINVAL;
+	}
+	if (rule.of_guests && rule.of_streams) {
+		pw_log_error("%s: "CONFIG_RULES": "BUDGET_PREFIX"… is of a guest: matches must name "
+				KEY_XEN_DOMID", "KEY_XEN_GUEST_NAME" or "KEY_XEN_GUEST_UUID" only", file);
 		return -EINVAL;
 	}
 	return 0;
@@ -453,6 +504,52 @@ void config_apply(struct config *config, struct pw_properties *props)
 	pw_properties_free(matched);
 }
 
+void config_set_budgets(const struct config *config, const struct spa_dict *props,
+		struct budgets *budgets)
+{
+	const struct config_rules *rules;
+	const struct spa_dict_item *item;
+	struct pw_properties *found;
+
+	budgets_set_normal(budgets);
+	if ((found = pw_properties_new(NULL, NULL)) == NULL)
+		return;
+	spa_list_for_each(rules, &config->rules, link)
+		pw_conf_match_rules(rules->text, strlen(rules->text), rules->file, props,
+				apply_rule, found);
+	spa_dict_for_each(item, &found->dict) {
+		budgets_set(budgets, item->key, item->value);
+	}
+	pw_properties_free(found);
+}
+
+/* The context's are the main loop's. */
+static int keep_rules(void *data, const char *file, const char *section,
+		const char *str, size_t len)
+{
+	struct config *config = data;
+	struct config_rules *rules;
+
+	if ((rules = calloc(1, sizeof(*rules))) == NULL)
+		return -errno;
+	spa_list_append(&config->rules, &rules->link);
+	rules->file = strdup(file ? file : "");
+	rules->text = strndup(str, len);
+	return rules->file && rules->text ? 0 : -ENOMEM;
+}
+
+static void drop_rules(struct config *config)
+{
+	struct config_rules *rules;
+
+	spa_list_consume(rules, &config->rules, link) {
+		spa_list_remove(&rules->link);
+		free(rules->file);
+		free(rules->text);
+		free(rules);
+	}
+}
+
 /* where systemd has made us a directory, or where it would have */
 static char *default_state_file(void)
 {
@@ -471,6 +568,7 @@ int config_init(struct config *config, struct pw_context *context, const char *a
 	int res;
 
 	*config = (struct config) { .context = context, .max_buffer = DEFAULT_MAX_BUFFER };
+	spa_list_init(&config->rules);
 	if ((config->stream_props = pw_properties_new(NULL, NULL)) == NULL)
 		return -errno;
 	if ((config->state_file = default_state_file()) == NULL) {
@@ -480,8 +578,8 @@ int config_init(struct config *config, struct pw_context *context, const char *a
 	if ((res = read_args(config, args)) < 0 || (res = check_stream_props(config)) < 0 ||
 	    (res = check_files(config)) < 0)
 		goto error;
-	res = pw_context_conf_section_for_each(context, CONFIG_RULES, check_rules, NULL);
-	if (res < 0)
+	if ((res = pw_context_conf_section_for_each(context, CONFIG_RULES, check_rules, NULL)) < 0 ||
+	    (res = pw_context_conf_section_for_each(context, CONFIG_RULES, keep_rules, config)) < 0)
 		goto error;
 	return 0;
 error:
@@ -495,4 +593,5 @@ void config_clear(struct config *config)
 	config->stream_props = NULL;
 	free(config->state_file);
 	config->state_file = NULL;
+	drop_rules(config);
 }

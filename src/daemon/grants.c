@@ -22,9 +22,11 @@ enum {
 	AT_GREFS = 4,
 };
 
-int grants_open(struct grants *grants, uint32_t domid, struct xentoollog_logger *logger)
+int grants_open(struct grants *grants, uint32_t domid, struct budgets *budgets,
+		struct xentoollog_logger *logger)
 {
 	grants->domid = domid;
+	grants->budgets = budgets;
 	grants->handle = xengnttab_open(logger, 0);
 	return grants->handle ? 0 : -errno;
 }
@@ -43,10 +45,19 @@ static bool is_gref(uint32_t gref)
 static int map(struct grants *grants, uint32_t *grefs, uint32_t n_grefs, int prot,
 		struct mapping *map)
 {
+	int res;
+
+	map->data = NULL;
+	if (!budget_take(grants->budgets, BUDGET_GRANTS, n_grefs))
+		return -EDQUOT;
 	map->data = xengnttab_map_domain_grant_refs(grants->handle, n_grefs, grants->domid,
 			grefs, prot);
 	map->pages = n_grefs;
-	return map->data ? 0 : -errno;
+	if (map->data)
+		return 0;
+	res = -errno;
+	budget_give(grants->budgets, BUDGET_GRANTS, n_grefs);
+	return res;
 }
 
 int grants_map_page(struct grants *grants, uint32_t gref, struct mapping *page)
@@ -58,8 +69,10 @@ int grants_map_page(struct grants *grants, uint32_t gref, struct mapping *page)
 
 void grants_unmap(struct grants *grants, struct mapping *map)
 {
-	if (map->data)
+	if (map->data) {
 		xengnttab_unmap(grants->handle, map->data, map->pages);
+		budget_give(grants->budgets, BUDGET_GRANTS, map->pages);
+	}
 	*map = (struct mapping) { .data = NULL };
 }
 

@@ -11,9 +11,12 @@
 
 #include <xengnttab.h>
 
+#include "budget.h"
+
 struct grants {
 	xengnttab_handle *handle;
 	uint32_t domid;
+	struct budgets *budgets;	/* of which what is mapped is held */
 };
 
 struct mapping {
@@ -21,12 +24,14 @@ struct mapping {
 	uint32_t pages;
 };
 
-int grants_open(struct grants *grants, uint32_t domid, struct xentoollog_logger *logger);
+int grants_open(struct grants *grants, uint32_t domid, struct budgets *budgets,
+		struct xentoollog_logger *logger);
 
 /* All mappings must have been unmapped. */
 void grants_close(struct grants *grants);
 
-/* Map one page for reading and writing. */
+/* Map one page for reading and writing. -EDQUOT, as in all cases: the guest's budget
+ * allows no more. */
 int grants_map_page(struct grants *grants, uint32_t gref, struct mapping *page);
 
 /* Map the `size` octets (> 0) that the directory at `directory` lists, for reading

@@ -155,7 +155,7 @@ static void remove_sources(struct guest *guest)
 		pw_loop_destroy_source(guest->worker.loop, guest->timer);
 }
 
-struct guest *guest_new(const struct guest_env *env, uint32_t domid)
+struct guest *guest_new(const struct guest_env *env, uint32_t domid, struct budgets *budgets)
 {
 	struct guest *guest;
 	char name[16];
@@ -165,9 +165,10 @@ struct guest *guest_new(const struct guest_env *env, uint32_t domid)
 		return NULL;
 	guest->env = env;
 	guest->domid = domid;
+	guest->budgets = budgets;
 	spa_list_init(&guest->connections);
 
-	if ((res = grants_open(&guest->grants, domid, env->logger)) < 0)
+	if ((res = grants_open(&guest->grants, domid, budgets, env->logger)) < 0)
 		goto error_grants;
 	if ((res = open_channels(guest)) < 0)
 		goto error_channels;

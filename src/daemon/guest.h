@@ -10,12 +10,15 @@
 #include "line.h"
 #include "mailbox.h"
 
+struct config;
+
 /* What all guests share, constant. */
 struct guest_env {
 	struct xentoollog_logger *logger;	/* for the Xen libraries */
 	struct stream_watcher *watcher;
 	const atomic_uint_least64_t *min_period;	/* ns that the graph can serve, any time */
 	uint32_t max_buffer;			/* octets a stream may map */
+	const struct config *config;		/* for config_set_budgets() */
 	struct state *state;			/* xenbus thread; NULL: nothing is kept */
 };
 
@@ -25,6 +28,7 @@ struct guest {
 
 	const struct guest_env *env;	/* constant */
 	uint32_t domid;			/* constant */
+	struct budgets *budgets;	/* the domain's, constant */
 	struct worker worker;
 	bool stopped;
 
@@ -57,7 +61,7 @@ struct connection {
 };
 
 /* Xenbus thread. NULL with errno. */
-struct guest *guest_new(const struct guest_env *env, uint32_t domid);
+struct guest *guest_new(const struct guest_env *env, uint32_t domid, struct budgets *budgets);
 
 /* No other thread runs: end the guest's, and leave what is connected still. */
 void guest_stop(struct guest *guest);

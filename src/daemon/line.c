@@ -19,13 +19,19 @@
 #define LINE_FORMAT	"%s %u/%u/%u"
 #define LINE_ARGS(l)	(l)->config.identity.guest, (l)->config.identity.device,	\
 			(l)->config.identity.pcm, (l)->config.identity.stream
+#define BUDGETS(l)	((l)->guest->budgets)
 
 /* A signal can be that of a request that was answered already, once after each. A guest
  * that goes on signalling without a request is heard ever more rarely. */
 #define IDLE_WAKES_FREE	3u
 #define UNMASK_MIN	(1 * SPA_NSEC_PER_MSEC)
-#define UNMASK_MAX	(100 * SPA_NSEC_PER_MSEC)
-#define UNMASK_STEPS	7u
+#define UNMASK_STEPS	10u
+
+/* What waits for a budget waits so long at least: not each of many has the thread woken. */
+#define WAIT_MIN	(20 * SPA_NSEC_PER_MSEC)
+
+/* An OPEN is refused rather than left to Linux's time limit of 3 s. */
+#define OPEN_PATIENCE	(2 * SPA_NSEC_PER_SEC)
 
 /* Connecting. */
 
@@ -88,11 +94,33 @@ static void on_more(struct letter *letter)
 	line_serve(SPA_CONTAINER_OF(letter, struct line, more));
 }
 
-static void unmask(void *data, uint64_t expirations)
+static void unmask(struct line *line)
+{
+	xenevtchn_unmask(line->guest->evtchn, line->port);
+}
+
+static void on_timer(void *data, uint64_t expirations)
 {
 	struct line *line = data;
 
-	xenevtchn_unmask(line->guest->evtchn, line->port);
+	if (line->waits_since != 0)
+		line_serve(line);
+	else
+		unmask(line);
+}
+
+static void reach(const struct line *line, enum budget_id id)
+{
+	guest_reached(BUDGETS(line), id, LINE_FORMAT, LINE_ARGS(line));
+}
+
+/* What a mapping failed with, as the guest is told. */
+static int map_error(const struct line *line, int res)
+{
+	if (res != -EDQUOT)
+		return res;
+	reach(line, BUDGET_GRANTS);
+	return -ENOMEM;
 }
 
 static int connect(struct line *line, struct guest *guest)
@@ -100,10 +128,11 @@ static int connect(struct line *line, struct guest *guest)
 	int res;
 
 	line->guest = guest;
-	line->broken = line->served = line->storm = false;
+	line->broken = line->served = false;
 	line->idle_wakes = 0;
+	line->waits_since = 0;
 	line->more = (struct letter) { .read = on_more };
-	if ((line->timer = pw_loop_add_timer(guest->worker.loop, unmask, line)) == NULL) {
+	if ((line->timer = pw_loop_add_timer(guest->worker.loop, on_timer, line)) == NULL) {
 		res = -errno;
 		goto error;
 	}
@@ -122,11 +151,12 @@ error_ring:
 error_timer:
 	pw_loop_destroy_source(guest->worker.loop, line->timer);
 error:
-	line->guest = NULL;
-	pw_log_error(LINE_FORMAT": can't take up the stream (ring %u, channel %u, events %u, "
-			"channel %u): %s", LINE_ARGS(line),
+	res = map_error(line, res);
+	guest_log_error(BUDGETS(line), LINE_FORMAT": can't take up the stream (ring %u, channel %u, "
+			"events %u, channel %u): %s", LINE_ARGS(line),
 			line->config.ring_ref, line->config.event_channel,
 			line->config.evt_ring_ref, line->config.evt_event_channel, strerror(-res));
+	line->guest = NULL;
 	return res;
 }
 
@@ -141,11 +171,18 @@ int line_connect(struct line *line, struct guest *guest)
 	return 0;
 }
 
+static void drop_buffer(struct line *line)
+{
+	grants_unmap(&line->guest->grants, &line->buffer_map);
+	budget_give(BUDGETS(line), BUDGET_OCTETS, line->octets);
+	line->octets = 0;
+}
+
 static void drop_stream(struct line *line)
 {
 	stream_unref(line->stream);
 	line->stream = NULL;
-	grants_unmap(&line->guest->grants, &line->buffer_map);
+	drop_buffer(line);
 }
 
 static void forget_stream(struct line *line)
@@ -208,6 +245,11 @@ static bool has_trigger(const struct line *line)
 	return line->config.dialect->last_op >= WIRE_OP_TRIGGER;
 }
 
+static void count(atomic_uint_least64_t *counter)
+{
+	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
 /* Does the request stay within the ring of the open stream? */
 static bool in_ring(const struct line *line, const struct wire_request *req)
 {
@@ -235,6 +277,24 @@ static struct xen_snd_geometry make_geometry(const struct wire_open *open)
 	return geometry;
 }
 
+static int map_buffer(struct line *line, const struct wire_open *open)
+{
+	int res;
+
+	if (!budget_take(BUDGETS(line), BUDGET_OCTETS, open->buffer_size)) {
+		reach(line, BUDGET_OCTETS);
+		return -ENOMEM;
+	}
+	line->octets = open->buffer_size;
+	/* GET_VOLUME writes into a playback ring, too */
+	if ((res = grants_map_buffer(&line->guest->grants, open->directory, open->buffer_size,
+			&line->buffer_map)) < 0) {
+		drop_buffer(line);
+		return map_error(line, res);
+	}
+	return 0;
+}
+
 /* Map the buffer, and make the stream by stream_open() or stream_resume(). */
 static int make_stream(struct line *line, const struct wire_open *open,
 		struct stream *(*make)(const struct stream_config *config))
@@ -244,10 +304,8 @@ static int make_stream(struct line *line, const struct wire_open *open,
 	struct guest *guest = line->guest;
 	int res;
 
-	/* GET_VOLUME writes into a playback ring, too */
-	if ((res = grants_map_buffer(&guest->grants, open->directory, open->buffer_size,
-			&line->buffer_map)) < 0) {
-		pw_log_warn(LINE_FORMAT": can't map the %u octets of directory %u: %s",
+	if ((res = map_buffer(line, open)) < 0) {
+		guest_log_warn(BUDGETS(line), LINE_FORMAT": can't map the %u octets of directory %u: %s",
 				LINE_ARGS(line), open->buffer_size, open->directory, strerror(-res));
 		return res;
 	}
@@ -258,13 +316,14 @@ static int make_stream(struct line *line, const struct wire_open *open,
 	});
 	if (line->stream == NULL) {
 		res = -errno;
-		pw_log_warn(LINE_FORMAT": OPEN refused: no memory for the stream", LINE_ARGS(line));
-		grants_unmap(&guest->grants, &line->buffer_map);
+		guest_log_warn(BUDGETS(line), LINE_FORMAT": OPEN refused: no memory for the stream",
+				LINE_ARGS(line));
+		drop_buffer(line);
 		return res;
 	}
 	line->stream->watcher->changed(line->stream->watcher, line->stream);
-	pw_log_info(LINE_FORMAT": open for %s: %s %u Hz %u channels, buffer %u, period %u frames",
-			LINE_ARGS(line), config->capture ? "capture" : "playback",
+	guest_log_info(BUDGETS(line), LINE_FORMAT": open for %s: %s %u Hz %u channels, buffer %u, "
+			"period %u frames", LINE_ARGS(line), config->capture ? "capture" : "playback",
 			wire_format_info(open->format)->name, geometry.rate, geometry.channels,
 			geometry.buffer_frames, geometry.period_frames);
 	return 0;
@@ -292,7 +351,7 @@ static int do_open(struct line *line, const struct wire_request *req)
 	int res;
 
 	if ((res = limits_check(&line->config.limits, &req->open, &why)) < 0) {
-		pw_log_warn(LINE_FORMAT": OPEN refused: %s (format %u, %u Hz, %u channels, "
+		guest_log_warn(BUDGETS(line), LINE_FORMAT": OPEN refused: %s (format %u, %u Hz, %u channels, "
 				"buffer %u, period %u octets)", LINE_ARGS(line), why,
 				req->open.format, req->open.rate, req->open.channels,
 				req->open.buffer_size, req->open.period_size);
@@ -434,23 +493,60 @@ static int dispatch(struct line *line, const struct wire_request *req, struct wi
 	}
 }
 
-static void serve(struct line *line, const uint8_t packet[WIRE_PACKET_SIZE])
+/* The guest's budgets: the ns to wait until the request may be served, 0 if it may now. */
+
+/* a request or an OPEN too many has come */
+static void begin_to_wait(struct line *line, enum budget_id id, uint64_t now)
+{
+	if (line->waits_since != 0)
+		return;
+	line->waits_since = now;
+	reach(line, id);
+	if (line->stream)
+		count(&line->stream->counters.delayed);
+}
+
+static uint64_t spend_budgets(struct line *line, const struct wire_request *req, bool *refused)
+{
+	uint64_t now = clock_now(), wait;
+
+	*refused = false;
+	if ((wait = budget_wait(BUDGETS(line), BUDGET_REQUESTS, now)) > 0) {
+		begin_to_wait(line, BUDGET_REQUESTS, now);
+		return wait;
+	}
+	if (req->op == WIRE_OP_OPEN &&
+	    (wait = budget_spend(BUDGETS(line), BUDGET_OPENS, now)) > 0) {
+		begin_to_wait(line, BUDGET_OPENS, now);
+		if (now - line->waits_since < OPEN_PATIENCE)
+			return wait;
+		*refused = true;
+	}
+	budget_spend(BUDGETS(line), BUDGET_REQUESTS, now);
+	line->waits_since = 0;
+	return 0;
+}
+
+static void serve(struct line *line, const struct wire_request *req, bool refused)
 {
 	uint8_t answer[WIRE_PACKET_SIZE];
-	struct wire_request req;
 	struct wire_hw hw;
 	int res;
 
 	line->served = true;
-	wire_get_request(line->config.dialect, packet, &req);
-	res = req.op > line->config.dialect->last_op ? -EOPNOTSUPP : dispatch(line, &req, &hw);
+	if (refused)
+		res = -EBUSY;
+	else if (req->op > line->config.dialect->last_op)
+		res = -EOPNOTSUPP;
+	else
+		res = dispatch(line, req, &hw);
 	pw_log_trace(LINE_FORMAT": request %u, operation %u: %s", LINE_ARGS(line),
-			req.id, req.op, spa_strerror(res));
+			req->id, req->op, spa_strerror(res));
 	if (res < 0 && line->stream)
-		atomic_fetch_add_explicit(&line->stream->counters.refused, 1, memory_order_relaxed);
+		count(&line->stream->counters.refused);
 
-	wire_put_response(line->config.dialect, answer, &req, res,
-			req.op == WIRE_OP_HW_PARAM_QUERY && res >= 0 ? &hw : NULL);
+	wire_put_response(line->config.dialect, answer, req, res,
+			req->op == WIRE_OP_HW_PARAM_QUERY && res >= 0 ? &hw : NULL);
 	/* killed before it is on record, the request is served again; after it, the
 	 * answer is shown by who resumes */
 	ring_answer(&line->ring, answer);
@@ -459,50 +555,69 @@ static void serve(struct line *line, const uint8_t packet[WIRE_PACKET_SIZE])
 	xenevtchn_notify(line->guest->evtchn, line->port);
 }
 
-/* A ring full at most: 1 there may be more, 0 all is done, -EPROTO it is corrupt. */
+/* The request that waits, or the next one of the ring: as ring_take(). */
+static int take_request(struct line *line, struct wire_request *req)
+{
+	int res = 1;
+
+	if (line->waits_since == 0)
+		res = ring_take(&line->ring, line->packet);
+	if (res > 0)
+		wire_get_request(line->config.dialect, line->packet, req);
+	return res;
+}
+
+/* A ring full at most: 1 there may be more, 0 all is done, -EPROTO it is corrupt,
+ * -EAGAIN the timer will go on. */
 static int serve_turn(struct line *line)
 {
-	uint8_t packet[WIRE_PACKET_SIZE];
+	struct wire_request req;
+	uint64_t wait;
+	bool refused;
 	uint32_t n;
 	int res;
 
 	for (n = 0; n < line->config.dialect->ring_slots; n++) {
-		if ((res = ring_take(&line->ring, packet)) < 0)
+		if ((res = take_request(line, &req)) < 0)
 			return res;
 		if (res == 0)
 			return ring_rearm(&line->ring);
-		serve(line, packet);
+		if ((wait = spend_budgets(line, &req, &refused)) > 0) {
+			clock_fire_after(line->guest->worker.loop, line->timer,
+					SPA_MAX(wait, WAIT_MIN));
+			return -EAGAIN;
+		}
+		serve(line, &req, refused);
 	}
 	return 1;
 }
 
 static void give_up(struct line *line)
 {
-	pw_log_error(LINE_FORMAT": the request ring is corrupt: the stream is given up "
-			"until the guest connects again", LINE_ARGS(line));
+	guest_log_error(BUDGETS(line), LINE_FORMAT": the request ring is corrupt: the stream is "
+			"given up until the guest connects again", LINE_ARGS(line));
 	lose_stream(line);
 	line->broken = true;
 }
 
 static void be_woken_again(struct line *line)
 {
+	uint64_t wait, most;
 	uint32_t step;
 
 	line->idle_wakes = line->served ? 0 : line->idle_wakes + 1;
 	line->served = false;
 	if (line->idle_wakes <= IDLE_WAKES_FREE) {
-		unmask(line, 0);
+		unmask(line);
 		return;
 	}
 	step = SPA_MIN(line->idle_wakes - IDLE_WAKES_FREE - 1, UNMASK_STEPS);
-	if (step == UNMASK_STEPS && !line->storm) {
-		line->storm = true;
-		pw_log_warn(LINE_FORMAT": the guest signals without requests: it is heard "
-				"every %u ms", LINE_ARGS(line),
-				(uint32_t)(UNMASK_MAX / SPA_NSEC_PER_MSEC));
+	most = SPA_NSEC_PER_SEC / BUDGETS(line)->of[BUDGET_IDLE_SIGNALS].limit;
+	if ((wait = UNMASK_MIN << step) >= most) {
+		wait = most;
+		reach(line, BUDGET_IDLE_SIGNALS);
 	}
-	clock_fire_after(line->guest->worker.loop, line->timer,
-			SPA_MIN(UNMASK_MIN << step, UNMASK_MAX));
+	clock_fire_after(line->guest->worker.loop, line->timer, wait);
 }
 
 void line_serve(struct line *line)
@@ -512,11 +627,12 @@ void line_serve(struct line *line)
 	/* stays masked: a guest that has broken its ring can't wake us any more */
 	if (line->broken)
 		return;
-	if ((res = serve_turn(line)) < 0)
+	res = serve_turn(line);
+	if (res == -EPROTO)
 		give_up(line);
 	else if (res > 0)
 		mailbox_post(&line->guest->worker.mailbox, &line->more);
-	else
+	else if (res == 0)
 		be_woken_again(line);
 }
 

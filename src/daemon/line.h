@@ -37,12 +37,16 @@ struct line {
 	evtchn_port_t port;		/* of the requests, on the guest's handle */
 	struct state_record *record;	/* set by the xenbus thread before; NULL: nothing is kept */
 	struct letter more;		/* to the guest thread itself: go on in the next turn */
-	struct spa_source *timer;	/* unmasks the port of a guest that signals too much */
+	struct spa_source *timer;	/* goes on with what waits, or unmasks the port of a
+					 * guest that signals too much */
+	uint8_t packet[WIRE_PACKET_SIZE];	/* the request that is served */
+	uint64_t waits_since;		/* CLOCK_MONOTONIC ns, when it was taken and the guest's
+					 * budgets did not allow it; 0: none waits */
 	uint32_t idle_wakes;		/* in a row, with nothing in the ring */
-	bool storm;			/* was logged */
 	bool served;			/* a request since the port was unmasked last */
 
 	struct mapping buffer_map;	/* while a stream is open */
+	uint32_t octets;		/* of the buffer, of the guest's budget */
 	struct stream *stream;
 	bool broken;			/* the ring can't be trusted: no more answers */
 };
@@ -61,8 +65,8 @@ void line_disconnect(struct line *line);
 void line_leave(struct line *line);
 
 /* Its port was signalled and is masked now: answer what is in the ring, a ring
- * full a turn, and unmask the port when all is done; later, if again and again
- * nothing was. */
+ * full a turn and no more than the guest's budgets allow, and unmask the port when
+ * all is done; later, if again and again nothing was. */
 void line_serve(struct line *line);
 
 #endif /* XEN_SND_LINE_H */

@@ -105,6 +105,7 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 		.watcher = &impl->nodes.watcher,
 		.min_period = &impl->graph.min_period,
 		.max_buffer = impl->config.max_buffer,
+		.config = &impl->config,
 		.state = impl->state,
 	};
 	if ((impl->xenbus = xenbus_new(&impl->env)) == NULL) {

@@ -30,6 +30,7 @@
 #define KEY_XEN_EVENTS		"xen.events"
 #define KEY_XEN_COALESCED	"xen.events.coalesced"
 #define KEY_XEN_REFUSED		"xen.requests.refused"
+#define KEY_XEN_DELAYED		"xen.requests.delayed"
 #define KEY_XEN_VOLUME		"xen.volume"		/* the guest's own, dB a channel */
 #define KEY_XEN_MUTE		"xen.mute"		/* the guest's own, a channel */
 #define KEY_XEN_FALLBACK	"xen.fallback-clock"	/* true: no graph consumes */

@@ -26,6 +26,7 @@
 #define LIBRARY_NAME	"xen-snd/libspa-xen-snd"
 
 #define TICK_NSEC	SPA_NSEC_PER_SEC
+#define DENIED_NSEC	(SPA_NSEC_PER_SEC / 4)	/* a guest can open streams as it likes */
 #define IDLE_TICKS	3	/* a stopped stream lets the graph sleep after this */
 
 /* A guest closes its stream as soon as it is told of the last frames, which is in the
@@ -165,6 +166,7 @@ static void set_counters(struct pw_properties *props, const struct stream *s)
 	set_number(props, KEY_XEN_EVENTS, &c->events);
 	set_number(props, KEY_XEN_COALESCED, &c->coalesced);
 	set_number(props, KEY_XEN_REFUSED, &c->refused);
+	set_number(props, KEY_XEN_DELAYED, &c->delayed);
 	if (!s->capture) {
 		uint64_t filled = atomic_load(&s->filled), position = atomic_load(&c->position);
 		pw_properties_setf(props, KEY_XEN_FILL, "%"PRIu64,
@@ -208,7 +210,12 @@ static struct pw_properties *make_properties(struct node *node)
 static void say_denied(const struct node *node)
 {
 	const struct stream_identity *id = &node->stream->identity;
+	uint64_t now = clock_now();
 
+	/* the node's properties say it, too */
+	if (now < node->nodes->denied_at + DENIED_NSEC)
+		return;
+	node->nodes->denied_at = now;
 	pw_log_warn("%s: the guest \"%s\" captures silence, since no rule lets it hear. For good: put "
 			CONFIG_RULES" = [ { matches = [ { xen.guest.name = \"%s\" } ] actions = { "
 			"update-props = { "XEN_SND_KEY_CAPTURE_ALLOWED" = true } } } ] into "

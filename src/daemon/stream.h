@@ -60,6 +60,7 @@ struct stream_counters {
 	atomic_uint_least64_t events;		/* positions posted */
 	atomic_uint_least64_t coalesced;	/* positions that found the event page full */
 	atomic_uint_least64_t refused;		/* requests answered with an error */
+	atomic_uint_least64_t delayed;		/* requests that waited for the guest's budgets */
 	atomic_bool fallback;			/* no graph: the fallback clock consumes */
 };
 

@@ -21,6 +21,9 @@
 /* for one that is back to get its content back */
 #define SETTLE_NSEC	(10 * SPA_NSEC_PER_SEC)
 
+/* events, before timers and the replies of guest threads have their turn */
+#define WATCHES_A_TURN	16u
+
 #define TOKEN_BACKENDS	"backends"
 #define TOKEN_DOMAINS	"domains"
 
@@ -74,17 +77,17 @@ int xenbus_probe(struct xentoollog_logger *logger, char *why, size_t size)
 
 /* Guests. */
 
-struct guest *xenbus_get_guest(struct xenbus *xenbus, uint32_t domid)
+struct guest *xenbus_get_guest(struct xenbus *xenbus, struct domain *domain)
 {
 	struct guest *guest;
 
 	spa_list_for_each(guest, &xenbus->guests, link) {
-		if (guest->domid == domid) {
+		if (guest->domid == domain->domid) {
 			guest->cards++;
 			return guest;
 		}
 	}
-	if ((guest = guest_new(xenbus->env, domid)) == NULL)
+	if ((guest = guest_new(xenbus->env, domain->domid, &domain->budgets)) == NULL)
 		return NULL;
 	guest->cards = 1;
 	spa_list_append(&xenbus->guests, &guest->link);
@@ -203,15 +206,16 @@ static void on_frontend(struct xenbus *xenbus, const char *token)
 
 	if (sscanf(token, "%5u/%5u", &domid, &device) == 2 &&
 	    (card = find_card(xenbus, domid, device)) != NULL)
-		card_look(card);
+		card_hear(card);
 }
 
 static void on_watch(void *data, int fd, uint32_t mask)
 {
 	struct xenbus *xenbus = data;
 	char **event;
+	uint32_t n;
 
-	while ((event = xs_check_watch(xenbus->xs)) != NULL) {
+	for (n = 0; n < WATCHES_A_TURN && (event = xs_check_watch(xenbus->xs)) != NULL; n++) {
 		const char *path = event[XS_WATCH_PATH], *token = event[XS_WATCH_TOKEN];
 
 		if (strcmp(token, TOKEN_BACKENDS) == 0)
@@ -365,6 +369,7 @@ struct xenbus *xenbus_new(const struct guest_env *env)
 		return NULL;
 	xenbus->env = env;
 	spa_list_init(&xenbus->cards);
+	spa_list_init(&xenbus->domains);
 	spa_list_init(&xenbus->guests);
 
 	if ((res = open_store(xenbus)) < 0)

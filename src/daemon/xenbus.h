@@ -6,6 +6,7 @@
 #ifndef XEN_SND_XENBUS_H
 #define XEN_SND_XENBUS_H
 
+#include "domain.h"
 #include "guest.h"
 #include "store.h"
 
@@ -21,6 +22,7 @@ struct xenbus {
 	uint32_t domid;			/* our own: 0, or a driver domain's */
 	char root[STORE_PATH_SIZE];	/* the directory of all vsnd backends */
 	struct spa_list cards;
+	struct spa_list domains;
 	struct spa_list guests;
 };
 
@@ -35,7 +37,7 @@ struct xenbus *xenbus_new(const struct guest_env *env);
 void xenbus_free(struct xenbus *xenbus);
 
 /* Xenbus thread: the guest of a domain, with its thread, counted. NULL with errno. */
-struct guest *xenbus_get_guest(struct xenbus *xenbus, uint32_t domid);
+struct guest *xenbus_get_guest(struct xenbus *xenbus, struct domain *domain);
 void xenbus_put_guest(struct xenbus *xenbus, struct guest *guest);
 
 #endif /* XEN_SND_XENBUS_H */

@@ -101,13 +101,19 @@ static char *take_text(struct input *in)
 
 static void apply(struct config *config)
 {
+	struct budgets budgets = { 0 };
 	struct pw_properties *props;
+	uint32_t id;
 
 	props = pw_properties_new(KEY_XEN_DOMID, "7", KEY_XEN_GUEST_NAME, "ivi",
 			KEY_XEN_DEVICE, "0", KEY_XEN_PCM, "0", KEY_XEN_STREAM, "0",
 			KEY_XEN_DIRECTION, "playback", PW_KEY_NODE_NAME, "xen.ivi.0.0.0",
 			PW_KEY_MEDIA_CLASS, "Stream/Output/Audio", NULL);
 	check(props != NULL);
+	config_set_budgets(config, &props->dict, &budgets);
+	for (id = 0; id < N_BUDGETS; id++)
+		check(budgets.of[id].limit >= budget_infos[id].least &&
+				budgets.of[id].limit <= budget_infos[id].most);
 	config_apply(config, props);
 	pw_properties_free(props);
 }

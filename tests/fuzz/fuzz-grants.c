@@ -28,6 +28,7 @@ static struct {
 	struct grants grants;
 	uint32_t calls, deny;		/* mappings made; the one that is to fail */
 	uint32_t mapped;		/* pages, now */
+	struct budgets budgets;
 	uint32_t *grefs;		/* of the buffer, as the directory has them */
 	uint32_t n_grefs, n_wanted;
 	uint32_t next;			/* directory page to come; */
@@ -162,7 +163,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	t.next = how & 8 ? input_u32(&t.in) : FIRST;
 	write_directory();
 
-	check_eq(grants_open(&t.grants, DOMID, NULL), 0);
+	budgets_set_normal(&t.budgets);
+	check_eq(grants_open(&t.grants, DOMID, &t.budgets, NULL), 0);
 	res = grants_map_buffer(&t.grants, t.next, buffer, &map);
 	check(t.calls <= t.n_wanted / WIRE_DIRECTORY_GREFS + 2);
 	if (res >= 0) {
@@ -178,6 +180,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	grants_unmap(&t.grants, &map);
 	check_eq(t.mapped, 0);
+	check_eq(budget_held(&t.budgets, BUDGET_GRANTS), 0);
 	grants_close(&t.grants);
 	free(t.grefs);
 	return 0;

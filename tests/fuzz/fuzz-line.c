@@ -53,6 +53,7 @@ static struct {
 	struct input in;
 	struct guest guest;
 	struct guest_env env;
+	struct budgets budgets;
 	struct stream_watcher watcher;
 	atomic_uint_least64_t min_period;
 	struct line line;
@@ -592,6 +593,16 @@ static void start_once(void)
 	spa_list_init(&t.guest.worker.mailbox.letters);
 }
 
+/* Requests are answered when they are served: these run out of none. */
+static void set_budgets(void)
+{
+	uint32_t id;
+
+	budgets_set_normal(&t.budgets);
+	for (id = BUDGET_CARDS; id <= BUDGET_OPENS; id++)
+		t.budgets.of[id].limit = budget_infos[id].most;
+}
+
 static void start(void)
 {
 	uint8_t how;
@@ -609,8 +620,10 @@ static void start(void)
 		.max_buffer = MAX_BUFFER };
 	t.guest.env = &t.env;
 	t.guest.domid = 3;
+	set_budgets();
+	t.guest.budgets = &t.budgets;
 	t.guest.evtchn = xenevtchn_open(NULL, 0);
-	check_eq(grants_open(&t.guest.grants, 3, NULL), 0);
+	check_eq(grants_open(&t.guest.grants, 3, &t.budgets, NULL), 0);
 	t.now = 1000 * MSEC;
 
 	t.line.config = (struct line_config) {

@@ -28,6 +28,7 @@
 #include "card.h"
 #include "card-config.h"
 #include "clock.h"
+#include "config.h"
 #include "hypervisor.h"
 #include "input.h"
 #include "log-check.h"
@@ -78,6 +79,13 @@ static struct {
 	bool read_only;
 } t;
 
+/* in the place of config.c's: no rule says anything */
+void config_set_budgets(const struct config *config, const struct spa_dict *props,
+		struct budgets *budgets)
+{
+	budgets_set_normal(budgets);
+}
+
 /* The threads: none is made, their loops run when the target says so. */
 
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
@@ -125,10 +133,11 @@ static void check_cards(void)
 {
 	const struct stream_identity *id;
 	struct card *card;
-	uint32_t i, rings = 0;
+	uint32_t i, rings = 0, watched = 0;
 
 	spa_list_for_each(card, &t.xenbus->cards, link) {
 		check(!card->busy);
+		watched += !card->deaf;
 		if (card->connected)
 			rings += card->connection.n_lines;
 		check(card->connected || card->guest == NULL);
@@ -139,7 +148,7 @@ static void check_cards(void)
 	}
 	check(hypervisor.mapped >= rings && hypervisor.mapped <= 2 * rings);
 	check(hypervisor.bound >= rings && hypervisor.bound <= 2 * rings);
-	check_eq(t.n_watches, 2 + (spa_list_is_empty(&t.xenbus->cards) ? 0 : 1));
+	check_eq(t.n_watches, 2 + watched);
 }
 
 static void run_threads(void)

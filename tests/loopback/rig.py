@@ -434,8 +434,7 @@ class Frontend:
         status = self.process.wait(seconds)
         if status not in (0, 1):
             raise RigError(f"model-frontend ended with {status}: {self.process.text()}")
-        with open(self.report_file, encoding="utf-8") as f:
-            report = json.load(f)
+        report = read_report(self.report_file)
         if status == 1 and not report["violations"]:
             report["violations"] = ["model-frontend failed: " + self.process.text()]
         return report
@@ -445,6 +444,11 @@ def command_of(process):
     """What it runs now."""
     with open(f"/proc/{process.child.pid}/cmdline", encoding="utf-8") as f:
         return f.read().split("\0")
+
+
+def read_report(path):
+    with open(path, encoding="utf-8") as f:
+        return json.load(f)
 
 
 def read_link(path):

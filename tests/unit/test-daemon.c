@@ -315,6 +315,44 @@ TEST(properties_of_ours_of_the_wrong_type_are_an_error)
 	refuses("", SETS("xen.fade = { }"), "/xen-snd.conf: xen-snd.rules: ", "xen.fade");
 }
 
+#define OF_GUEST	"matches = [ { xen.guest.name = \"~^ivi\" } { xen.domid = 7 } ]"
+
+TEST(rules_that_set_a_guests_budgets_are_taken)
+{
+	accepts("", "xen-snd.rules = [ { " OF_GUEST " actions = { update-props = { "
+			"xen.max-cards = 1 xen.max-requests = \"500\" node.description = x } } } ]");
+}
+
+static void refuses_budget(const char *props, const char *word)
+{
+	char rules[512];
+
+	snprintf(rules, sizeof(rules), "[ { " OF_GUEST " actions = { update-props = { %s } } } ]",
+			props);
+	refuses_rules(rules, word);
+}
+
+TEST(budgets_that_are_wrong_are_an_error)
+{
+	refuses_budget("xen.max-card = 1", "xen.max-card: there is no such budget");
+	refuses_budget("xen.max-cards = 0", "xen.max-cards = 0: must be a number from 1 to 64");
+	refuses_budget("xen.max-cards = 65", "xen.max-cards");
+	refuses_budget("xen.max-cards = -1", "xen.max-cards");
+	refuses_budget("xen.max-cards = many", "xen.max-cards");
+	refuses_budget("xen.max-cards = [ 1 ]", "xen.max-cards");
+	refuses_budget("xen.max-cards = 1.5", "xen.max-cards");
+	refuses_args("stream.props = { xen.max-cards = 1 }", "stream.props");
+}
+
+/* It would never match the guest. */
+TEST(budgets_of_a_stream_are_an_error)
+{
+	refuses_rules("[ { matches = [ { xen.domid = 7 xen.pcm = 0 } ] actions = { update-props = "
+			"{ xen.max-cards = 1 } } } ]", "xen.max-");
+	refuses_rules("[ { actions = { update-props = { xen.max-cards = 1 } } "
+			"matches = [ { node.name = x } ] } ]", "xen.max-");
+}
+
 TEST(rules_that_are_no_array_are_an_error)
 {
 	refuses_rules("{ " MATCHES " " ACTIONS " }", "array");

@@ -20,6 +20,7 @@
 static uint32_t pages[N_PAGES][WIRE_PAGE_SIZE / 4] __attribute__((aligned(WIRE_PAGE_SIZE)));
 
 static struct grants grants;
+static struct budgets budgets;
 static struct {
 	unsigned int mapped;		/* pages, now */
 	unsigned int calls;
@@ -86,7 +87,8 @@ static void write_directory(uint32_t n)
 	uint32_t i, page = 0;
 
 	memset(pages, 0, sizeof(pages));
-	check_eq(grants_open(&grants, DOMID, NULL), 0);
+	budgets_set_normal(&budgets);
+	check_eq(grants_open(&grants, DOMID, &budgets, NULL), 0);
 	for (i = 0; i < n; i++) {
 		page = i / WIRE_DIRECTORY_GREFS;
 		pages[page][1 + i % WIRE_DIRECTORY_GREFS] = A_GREF + i;

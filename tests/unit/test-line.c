@@ -50,6 +50,7 @@ static struct {
 	struct line line;
 	struct guest guest;
 	struct guest_env env;
+	struct budgets budgets;
 	struct stream_watcher watcher;
 	atomic_uint_least64_t min_period;
 	unsigned int changes;
@@ -180,6 +181,16 @@ static void on_changed(struct stream_watcher *watcher, struct stream *stream)
 
 /* Setting up. */
 
+/* what a test is not about does not limit it */
+static void set_budgets_to_most(void)
+{
+	uint32_t id;
+
+	budgets_set_normal(&t.budgets);
+	for (id = BUDGET_CARDS; id <= BUDGET_OPENS; id++)
+		t.budgets.of[id].limit = budget_infos[id].most;
+}
+
 static void start(bool capture)
 {
 	uint32_t i;
@@ -190,8 +201,10 @@ static void start(bool capture)
 		.max_buffer = BUFFER };
 	t.guest.env = &t.env;
 	t.guest.domid = 3;
+	set_budgets_to_most();
+	t.guest.budgets = &t.budgets;
 	t.guest.evtchn = (xenevtchn_handle *)&t.guest;
-	check_eq(grants_open(&t.guest.grants, 3, NULL), 0);
+	check_eq(grants_open(&t.guest.grants, 3, &t.budgets, NULL), 0);
 	check_eq(worker_init(&t.guest.worker), 0);
 
 	t.line.config = (struct line_config) {
@@ -218,6 +231,8 @@ static void stop(void)
 	check_eq(t.mapped, 0);
 	check_eq(t.handles, 0);
 	check_eq(t.bound, 0);
+	check_eq(budget_held(&t.budgets, BUDGET_GRANTS), 0);
+	check_eq(budget_held(&t.budgets, BUDGET_OCTETS), 0);
 	grants_close(&t.guest.grants);
 	worker_clear(&t.guest.worker);
 	pw_deinit();
@@ -698,6 +713,165 @@ TEST(a_guest_that_asks_again_is_heard_at_once_again)
 	stop();
 }
 
+/* Budgets. */
+
+static void set(const char *key, const char *value)
+{
+	budgets_set(&t.budgets, key, value);
+}
+
+static uint64_t reached(enum budget_id id)
+{
+	return budget_reached(&t.budgets, id);
+}
+
+/* Until all that is in the ring was answered; how long it took in ms. */
+static uint64_t serve_all(void)
+{
+	uint64_t begin = clock_now();
+
+	line_serve(&t.line);
+	while (ring.rsp_prod != ring.req_prod)
+		pw_loop_iterate(t.guest.worker.loop, -1);
+	return (clock_now() - begin) / SPA_NSEC_PER_MSEC;
+}
+
+TEST(requests_that_are_too_many_wait_and_are_answered_in_their_order)
+{
+	unsigned int i, n;
+
+	start(false);
+	set("xen.max-requests", "200");
+	pw_loop_enter(t.guest.worker.loop);
+	for (n = 0; n < 10; n++) {
+		for (i = 0; i < 30; i++)
+			put(make(XENSND_OP_CLOSE));
+		if (n < 6)
+			check(serve_all() < 100);
+		else
+			check(serve_all() >= 50);
+		for (i = 0; i < 30; i++)
+			check_eq(ring.slots[(ring.rsp_prod - 30 + i) % 32].resp.id, t.id - 29 + i);
+	}
+	check(reached(BUDGET_REQUESTS) > 0);
+	/* as often as they were answered, and the port is open again */
+	check_eq(t.answers, 300);
+	check_eq(t.unmasked, 10);
+	pw_loop_leave(t.guest.worker.loop);
+	stop();
+}
+
+TEST(a_guest_whose_request_waits_is_not_heard)
+{
+	start(false);
+	set("xen.max-opens", "1");
+	check_eq(ask(make_open()), 0);
+	t.unmasked = 0;
+	put(make_open());
+	line_serve(&t.line);
+	check_eq(t.unmasked, 0);
+	check_eq(t.answers, 1);
+	check_eq(atomic_load(&t.line.stream->counters.delayed), 1);
+	stop();
+}
+
+TEST(opens_that_are_too_many_wait)
+{
+	unsigned int i;
+
+	start(false);
+	set("xen.max-opens", "20");
+	pw_loop_enter(t.guest.worker.loop);
+	for (i = 0; i < 20; i++)
+		check_eq(ask(make_open()), 0);
+	check_eq(reached(BUDGET_OPENS), 0);
+	for (i = 0; i < 4; i++) {
+		put(make_open());
+		check(serve_all() >= 15);
+		check_eq(ring.slots[(ring.rsp_prod - 1) % 32].resp.status, 0);
+	}
+	check_eq(reached(BUDGET_OPENS), 4);
+	/* others do not */
+	check_eq(ask(make(XENSND_OP_CLOSE)), 0);
+	pw_loop_leave(t.guest.worker.loop);
+	stop();
+}
+
+/* Linux would give up after three seconds, and take the answer for another's. */
+TEST(an_open_that_has_waited_long_is_refused)
+{
+	uint64_t ms;
+
+	start(false);
+	set("xen.max-opens", "1");
+	pw_loop_enter(t.guest.worker.loop);
+	check_eq(ask(make_open()), 0);
+	/* somebody else of the guest is always first */
+	t.budgets.of[BUDGET_OPENS].spent += 60 * SPA_NSEC_PER_SEC;
+	put(make_open());
+	/* who asks at the wrong time has no turn */
+	for (ms = clock_now(); clock_now() - ms < 2100 * SPA_NSEC_PER_MSEC;)
+		line_serve(&t.line);
+	check_eq(ring.rsp_prod, ring.req_prod);
+	check_eq(ring.slots[(ring.rsp_prod - 1) % 32].resp.status, -XEN_EBUSY);
+	/* the stream that was open is as it was */
+	check_eq(state(), STREAM_PREPARED);
+	pw_loop_leave(t.guest.worker.loop);
+	stop();
+}
+
+TEST(an_open_of_more_than_the_guest_may_map_is_refused)
+{
+	start(false);
+	set("xen.max-mapped", "65535");
+	open_refused(make_open(), -XEN_ENOMEM);
+	set("xen.max-mapped", "65536");
+	check_eq(ask(make_open()), 0);
+	/* the one that it replaces is none any more */
+	check_eq(ask(make_open()), 0);
+	check_eq(ask(make(XENSND_OP_CLOSE)), 0);
+	check_eq(budget_held(&t.budgets, BUDGET_OCTETS), 0);
+
+	/* the buffer, the ring and the page of events */
+	set("xen.max-grants", "17");
+	open_refused(make_open(), -XEN_ENOMEM);
+	set("xen.max-grants", "18");
+	check_eq(ask(make_open()), 0);
+	check_eq(budget_held(&t.budgets, BUDGET_GRANTS), 18);
+	check_eq(reached(BUDGET_OCTETS), 1);
+	check_eq(reached(BUDGET_GRANTS), 1);
+	stop();
+}
+
+TEST(a_failed_open_gives_back_what_it_took)
+{
+	struct xensnd_req req;
+
+	start(false);
+	req = make_open();
+	req.op.open.gref_directory = 7;
+	open_refused(req, -XEN_EFAULT);
+	t.deny_buffer = true;
+	open_refused(make_open(), -XEN_EFAULT);
+	check_eq(budget_held(&t.budgets, BUDGET_GRANTS), 2);
+	check_eq(budget_held(&t.budgets, BUDGET_OCTETS), 0);
+	stop();
+}
+
+TEST(a_connection_of_more_pages_than_the_guest_may_map_is_refused)
+{
+	start(false);
+	line_disconnect(&t.line);
+	budgets_set(&t.budgets, "xen.max-grants", "2");
+	check(budget_take(&t.budgets, BUDGET_GRANTS, 1));
+	check_eq(line_connect(&t.line, &t.guest), -ENOMEM);
+	check_eq(t.mapped, 0);
+	check_eq(budget_held(&t.budgets, BUDGET_GRANTS), 1);
+	budget_give(&t.budgets, BUDGET_GRANTS, 1);
+	check_eq(line_connect(&t.line, &t.guest), 0);
+	stop();
+}
+
 /* Connecting. */
 
 static void does_not_connect(uint32_t ring_ref, uint32_t evt_ring_ref)
@@ -737,6 +911,8 @@ static void kill_it(void)
 	check(n_killed < SPA_N_ELEMENTS(killed));
 	killed[n_killed++] = t.line;
 	t.line = (struct line) { .config = t.line.config, .record = &record };
+	memset(&t.budgets, 0, sizeof(t.budgets));
+	set_budgets_to_most();
 	t.mapped = t.handles = t.bound = 0;
 }
 
