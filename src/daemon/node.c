@@ -26,7 +26,8 @@
 #define LIBRARY_NAME	"xen-snd/libspa-xen-snd"
 
 #define TICK_NSEC	SPA_NSEC_PER_SEC
-#define DENIED_NSEC	(SPA_NSEC_PER_SEC / 4)	/* a guest can open streams as it likes */
+#define DENIED_NSEC	(SPA_NSEC_PER_SEC / 2)
+#define DENIED_LINES	8u
 #define IDLE_TICKS	3	/* a stopped stream lets the graph sleep after this */
 
 /* A guest closes its stream as soon as it is told of the last frames, which is in the
@@ -207,15 +208,23 @@ static struct pw_properties *make_properties(struct node *node)
 
 /* Permission to capture. */
 
+/* Guests can open streams as they like, and the nodes' properties say it, too. */
+static bool may_say_denied(struct nodes *nodes)
+{
+	uint64_t now = clock_now(), next = SPA_MAX(nodes->denied, now) + DENIED_NSEC;
+
+	if (next > now + DENIED_LINES * DENIED_NSEC)
+		return false;
+	nodes->denied = next;
+	return true;
+}
+
 static void say_denied(const struct node *node)
 {
 	const struct stream_identity *id = &node->stream->identity;
-	uint64_t now = clock_now();
 
-	/* the node's properties say it, too */
-	if (now < node->nodes->denied_at + DENIED_NSEC)
+	if (!may_say_denied(node->nodes))
 		return;
-	node->nodes->denied_at = now;
 	pw_log_warn("%s: the guest \"%s\" captures silence, since no rule lets it hear. For good: put "
 			CONFIG_RULES" = [ { matches = [ { xen.guest.name = \"%s\" } ] actions = { "
 			"update-props = { "XEN_SND_KEY_CAPTURE_ALLOWED" = true } } } ] into "

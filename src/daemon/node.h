@@ -21,7 +21,7 @@ struct nodes {
 	struct spa_list list;
 	struct spa_source *timer;	/* once a second, while there are nodes */
 	bool ticking;
-	uint64_t denied_at;		/* CLOCK_MONOTONIC ns when a guest was last said to hear nothing */
+	uint64_t denied;		/* CLOCK_MONOTONIC ns when all of DENIED_LINES may be said again */
 	struct spa_source *ending;	/* when the next node goes whose stream is closed */
 };
 
