@@ -155,6 +155,33 @@ stop_backend() {
     stop backend "$@"
 }
 
+# start_systemd: systemd and udev, where a scenario has "systemd" in its file "dom0-with". systemd is
+# process 1 of a namespace, in which it starts nothing by itself; the kernel's log has what it says.
+start_systemd() {
+    systemd-sysusers >>"$OUT/log" 2>&1 || fail "systemd-sysusers: see log"
+    spawn udevd /usr/lib/systemd/systemd-udevd
+    wait_until 10 udevadm control --ping || fail "udevd did not start; see udevd.log"
+    udevadm trigger --action=add --subsystem-match=misc
+    udevadm settle
+    echo on >/proc/sys/kernel/printk_devkmsg
+    spawn systemd unshare --pid --fork --kill-child --mount --propagation slave --mount-proc \
+        env -i PATH="$PATH" container=rig \
+        /usr/lib/systemd/systemd --log-target=kmsg --show-status=no --unit=basic.target
+    wait_until 20 systemctl -q is-active basic.target || fail "systemd did not start; see dom0-dmesg.log"
+    say "systemd is up"
+}
+
+# systemctl ARGUMENT...: systemd heeds only who is in its namespace.
+systemctl() {
+    nsenter --target "$(pgrep -P "$(<"/run/spawned/systemd")")" --mount --pid systemctl "$@"
+}
+
+# stop_systemd: with all that it has started.
+stop_systemd() {
+    stop systemd KILL
+    stop udevd
+}
+
 # --- guests --------------------------------------------------------------------------------------
 
 # guest_names: those with a NAME.cfg of their own; else there is one, "guest".

@@ -12,6 +12,7 @@ DOM0_PACKAGES=(
     pipewire pipewire-bin wireplumber               # the host side of the sound
     libxengnttab1 libxenevtchn1 libxenstore4        # what the backend links
     alsa-utils busybox-static kmod procps mount
+    systemd udev                                    # what runs the backend as a service
 )
 
 DOM0_MODULES=(
@@ -167,7 +168,8 @@ pack() {
     truncate -s %4 "$2"    # where the kernel looks for the next archive
 }
 
-# build_base VERSIONS DIR: xen.elf, vmlinux, dom0.img, guest-root.img and guest-pipewire.img.
+# build_base VERSIONS DIR: xen.elf, vmlinux, dom0.img, dom0-systemd.img, guest-root.img and
+# guest-pipewire.img.
 build_base() {
     local versions=$1 dir=$2
     note "unpacking Xen and Dom0's kernel"

@@ -67,6 +67,15 @@ stage() {
     pack "$tree" "$file"
 }
 
+# dom0_images INSTANCE...: Dom0's root, and what scenarios want on top of it.
+dom0_images() {
+    local instance
+    echo "$BASE/dom0.img"
+    for instance in "$@"; do
+        if [[ -f ${PATH_OF[$instance]}/dom0-with ]]; then echo "$BASE/dom0-$(<"${PATH_OF[$instance]}/dom0-with").img"; fi
+    done | sort -u
+}
+
 # time_limit SCENARIO: its file "timeout" in seconds, or what most need.
 time_limit() {
     if [[ -f $1/timeout ]]; then cat "$1/timeout"; else echo 150; fi
@@ -84,14 +93,15 @@ show_progress() {
 # boot INSTANCE...: run the scenarios in one boot. Returns when the machine has powered off, died or
 # used up its time; which scenarios came to an end is seen by their result files.
 boot() {
-    local limit=90 instance log=$KEEP/console.log
+    local limit=90 instance log=$KEEP/console.log images
     for instance in "$@"; do
         # the scenario's limit is in the machine's time, this one in the host's
         limit=$((limit + 3 * $(time_limit "${PATH_OF[$instance]}")))
         mkdir -p "$KEEP/$instance"
     done
     stage "$WORK/run.cpio" "$@"
-    cat "$BASE/dom0.img" "$WORK/run.cpio" >"$WORK/initrd"
+    mapfile -t images < <(dom0_images "$@")
+    cat "${images[@]}" "$WORK/run.cpio" >"$WORK/initrd"
 
     # The machine's time is the number of instructions it has executed (-icount), not the host's: a
     # busy host makes a run longer, but no program in the machine can miss a deadline because of it,
