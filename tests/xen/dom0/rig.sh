@@ -163,6 +163,8 @@ start_systemd() {
     wait_until 10 udevadm control --ping || fail "udevd did not start; see udevd.log"
     udevadm trigger --action=add --subsystem-match=misc
     udevadm settle
+    # what is mounted later is seen by services, as where systemd is the machine's
+    mount --make-rshared /
     echo on >/proc/sys/kernel/printk_devkmsg
     spawn systemd unshare --pid --fork --kill-child --mount --propagation slave --mount-proc \
         env -i PATH="$PATH" container=rig \
