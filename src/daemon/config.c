@@ -34,17 +34,9 @@
 
 static int set_stream_props(struct config *config, const char *value, size_t len)
 {
-	const struct spa_dict_item *item;
-
-	if (!spa_json_is_object(value, len) ||
-	    pw_properties_update_string(config->stream_props, value, len) < 0)
+	if (!spa_json_is_object(value, len))
 		return -EINVAL;
-	spa_dict_for_each(item, &config->stream_props->dict) {
-		/* a guest's, not a stream's: nobody would look there */
-		if (spa_strstartswith(item->key, BUDGET_PREFIX))
-			return -EINVAL;
-	}
-	return 0;
+	return pw_properties_update_string(config->stream_props, value, len) < 0 ? -EINVAL : 0;
 }
 
 static int set_max_buffer(struct config *config, const char *value, size_t len)
@@ -76,8 +68,7 @@ static const struct option {
 	const char *wanted;
 	int (*set)(struct config *config, const char *value, size_t len);
 } options[] = {
-	{ "stream.props", "an object of node properties (" BUDGET_PREFIX "… stand in rules)",
-		set_stream_props },
+	{ "stream.props", "an object of node properties", set_stream_props },
 	{ "stream.max-buffer", "a number of octets, 4096 to 67108864", set_max_buffer },
 	{ "state.file", "an absolute path, or \"\" for none", set_state_file },
 };
@@ -514,9 +505,10 @@ void config_set_budgets(const struct config *config, const struct spa_dict *prop
 	budgets_set_normal(budgets);
 	if ((found = pw_properties_new(NULL, NULL)) == NULL)
 		return;
-	spa_list_for_each(rules, &config->rules, link)
+	spa_list_for_each(rules, &config->rules, link) {
 		pw_conf_match_rules(rules->text, strlen(rules->text), rules->file, props,
 				apply_rule, found);
+	}
 	spa_dict_for_each(item, &found->dict) {
 		budgets_set(budgets, item->key, item->value);
 	}
