@@ -25,7 +25,8 @@ const struct budget_info budget_infos[N_BUDGETS] = {
 		"mapped pages", "OPEN, or the card, is refused" },
 	[BUDGET_REQUESTS] = { "xen.max-requests", 10000, 100, 1000000,
 		"requests a second", "they wait" },
-	[BUDGET_OPENS] = { "xen.max-opens", 32, 1, 10000,
+	/* each stream of a guest that has as many as it may, at once */
+	[BUDGET_OPENS] = { "xen.max-opens", 64, 1, 10000,
 		"OPENs a second", "they wait, or are refused after 2 s" },
 	[BUDGET_STATES] = { "xen.max-state-changes", 30, 1, 10000,
 		"changes of state a second", "they are looked at once a second" },

@@ -112,6 +112,7 @@ TEST(a_seconds_worth_comes_at_once_and_then_as_many_a_second)
 	unsigned int n;
 
 	start();
+	budgets_set(&b, "xen.max-opens", "32");
 	check_eq(spend_all(BUDGET_OPENS, NOW, 1), 32);
 	n = spend_all(BUDGET_OPENS, NOW, 10 * SECOND);
 	check(n >= 319 && n <= 320);
@@ -125,6 +126,7 @@ TEST(to_ask_how_long_to_wait_spends_nothing)
 	unsigned int i;
 
 	start();
+	budgets_set(&b, "xen.max-opens", "32");
 	for (i = 0; i < 1000; i++)
 		check_eq(budget_wait(&b, BUDGET_OPENS, NOW), 0);
 	check_eq(spend_all(BUDGET_OPENS, NOW, 1), 32);
