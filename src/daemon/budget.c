@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "budget.h"
+#include "number.h"
 
 #define NSEC_PER_SEC	UINT64_C(1000000000)
 
@@ -44,25 +45,6 @@ void budgets_set_normal(struct budgets *budgets)
 		budgets->of[id].limit = budget_infos[id].normal;
 }
 
-/* A decimal number and nothing else. */
-static int parse_number(const char *str, uint32_t *number)
-{
-	uint64_t value = 0;
-	size_t i;
-
-	if (str[0] == '\0' || strlen(str) > 10)
-		return -EINVAL;
-	for (i = 0; str[i] != '\0'; i++) {
-		if (str[i] < '0' || str[i] > '9')
-			return -EINVAL;
-		value = value * 10 + (str[i] - '0');
-	}
-	if (value > UINT32_MAX)
-		return -EINVAL;
-	*number = value;
-	return 0;
-}
-
 int budget_parse(const char *key, const char *value, enum budget_id *id, uint32_t *limit)
 {
 	uint32_t i;
@@ -71,7 +53,7 @@ int budget_parse(const char *key, const char *value, enum budget_id *id, uint32_
 		if (strcmp(budget_infos[i].key, key) != 0)
 			continue;
 		*id = i;
-		if (parse_number(value, limit) < 0 || *limit < budget_infos[i].least ||
+		if (number_parse(value, strlen(value), limit) < 0 || *limit < budget_infos[i].least ||
 		    *limit > budget_infos[i].most)
 			return -EINVAL;
 		return 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "limits.h"
+#include "number.h"
 
 #define NSEC_PER_SEC	UINT64_C(1000000000)
 
@@ -24,25 +25,6 @@ void limits_init(struct limits *limits, uint64_t formats, uint32_t buffer_size)
 		.channels = { 1, 2 },
 		.buffer_size = buffer_size,
 	};
-}
-
-/* A decimal number and nothing else, up to 2^32 - 1. */
-static int parse_number(const char *str, size_t len, uint32_t *number)
-{
-	uint64_t value = 0;
-	size_t i;
-
-	if (len == 0 || len > 10)
-		return -EINVAL;
-	for (i = 0; i < len; i++) {
-		if (str[i] < '0' || str[i] > '9')
-			return -EINVAL;
-		value = value * 10 + (str[i] - '0');
-	}
-	if (value > UINT32_MAX)
-		return -EINVAL;
-	*number = value;
-	return 0;
 }
 
 /* The next item of a list with commas; false at its end. */
@@ -64,7 +46,7 @@ static int set_rates(struct limits *limits, const char *value)
 	size_t len;
 
 	while (next_item(&value, &item, &len) && l.n_rates < LIMITS_MAX_RATES) {
-		if (parse_number(item, len, &rate) < 0 ||
+		if (number_parse(item, len, &rate) < 0 ||
 		    rate < LIMITS_MIN_RATE || rate > LIMITS_MAX_RATE)
 			continue;
 		if (l.n_rates == 0 || rate < l.rate.min)
@@ -102,7 +84,7 @@ static int set_channels(struct limits *limits, bool max, const char *value)
 {
 	uint32_t channels;
 
-	if (parse_number(value, strlen(value), &channels) < 0 ||
+	if (number_parse(value, strlen(value), &channels) < 0 ||
 	    channels == 0 || channels > LIMITS_MAX_CHANNELS)
 		return -EINVAL;
 	if (max)
@@ -120,7 +102,7 @@ static int set_buffer_size(struct limits *limits, const char *value, uint32_t mo
 {
 	uint32_t size;
 
-	if (parse_number(value, strlen(value), &size) < 0 || size == 0)
+	if (number_parse(value, strlen(value), &size) < 0 || size == 0)
 		return -EINVAL;
 	limits->buffer_size = size < most ? size : most;
 	return 0;
