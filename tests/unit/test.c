@@ -57,19 +57,6 @@ void test_skip(const char *format, ...)
 	_exit(EXIT_SKIPPED);
 }
 
-void test_check_mem(const char *file, int line, const char *what, const void *value,
-		const void *wanted, size_t size)
-{
-	const uint8_t *v = value, *w = wanted;
-	size_t i;
-
-	for (i = 0; i < size; i++) {
-		if (v[i] != w[i])
-			test_fail(file, line, "%s: octet %zu is %02x, not %02x",
-					what, i, v[i], w[i]);
-	}
-}
-
 static unsigned int count_open_files(void)
 {
 	unsigned int n = 0;
