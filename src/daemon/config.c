@@ -189,12 +189,14 @@ static int check_setting(const char *file, const char *where, const char *key,
 
 static int check_stream_props(struct config *config)
 {
-	const struct spa_dict_item *item;
+	const char *key, *value;
+	void *state = NULL;
 	int res;
 
-	spa_dict_for_each(item, &config->stream_props->dict) {
-		if ((res = check_setting(args_location(config), "stream.props", item->key,
-				item->value, strlen(item->value))) < 0)
+	while ((key = pw_properties_iterate(config->stream_props, &state)) != NULL) {
+		value = pw_properties_get(config->stream_props, key);
+		if ((res = check_setting(args_location(config), "stream.props", key, value,
+				strlen(value))) < 0)
 			return res;
 	}
 	return 0;
@@ -435,18 +437,19 @@ static int check_rules(void *data, const char *file, const char *section,
 
 static int check_sections(const char *file)
 {
-	const struct spa_dict_item *item;
 	struct pw_properties *sections;
+	const char *key;
+	void *state = NULL;
 	int res = 0;
 
 	if ((sections = pw_properties_new(NULL, NULL)) == NULL)
 		return -errno;
 	if (pw_conf_load_conf(NULL, file, sections) < 0)
 		goto done;
-	spa_dict_for_each(item, &sections->dict) {
-		if (!spa_strstartswith(item->key, "xen-snd.") || spa_streq(item->key, CONFIG_RULES))
+	while ((key = pw_properties_iterate(sections, &state)) != NULL) {
+		if (!spa_strstartswith(key, "xen-snd.") || spa_streq(key, CONFIG_RULES))
 			continue;
-		pw_log_error("%s: %s: no such section, there is "CONFIG_RULES, file, item->key);
+		pw_log_error("%s: %s: no such section, there is "CONFIG_RULES, file, key);
 		res = -EINVAL;
 	}
 done:
@@ -499,8 +502,9 @@ void config_set_budgets(const struct config *config, const struct spa_dict *prop
 		struct budgets *budgets)
 {
 	const struct config_rules *rules;
-	const struct spa_dict_item *item;
 	struct pw_properties *found;
+	const char *key;
+	void *state = NULL;
 
 	budgets_set_normal(budgets);
 	if ((found = pw_properties_new(NULL, NULL)) == NULL)
@@ -509,9 +513,8 @@ void config_set_budgets(const struct config *config, const struct spa_dict *prop
 		pw_conf_match_rules(rules->text, strlen(rules->text), rules->file, props,
 				apply_rule, found);
 	}
-	spa_dict_for_each(item, &found->dict) {
-		budgets_set(budgets, item->key, item->value);
-	}
+	while ((key = pw_properties_iterate(found, &state)) != NULL)
+		budgets_set(budgets, key, pw_properties_get(found, key));
 	pw_properties_free(found);
 }
 
