@@ -102,7 +102,8 @@ struct rate {
 };
 
 /* A second's worth may come at once. Not so of log lines, of which no second may have
- * more: a few come back in it, and one is left for saying that the rest is dropped. */
+ * more: a few come back in it, and one each is left for saying that the rest is dropped
+ * and, at the end, what was reached. */
 static struct rate get_rate(const struct budgets *budgets, enum budget_id id)
 {
 	uint32_t limit = budgets->of[id].limit, back = limit, at_once = limit;
@@ -110,7 +111,7 @@ static struct rate get_rate(const struct budgets *budgets, enum budget_id id)
 
 	if (id == BUDGET_LOG_LINES) {
 		back = limit / 4;
-		at_once = limit - back - 1;
+		at_once = limit - back - 2;
 	}
 	cost = NSEC_PER_SEC / back;
 	return (struct rate) { .cost = cost, .room = cost * at_once };

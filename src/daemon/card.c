@@ -574,7 +574,7 @@ struct card *card_new(struct xenbus *xenbus, uint32_t domid, uint32_t device)
 	if ((res = watch_frontend(card, xs_watch)) < 0)
 		goto error_watch;
 	spa_list_append(&xenbus->cards, &card->link);
-	pw_log_info(CARD_FORMAT": found", CARD_ARGS(card));
+	guest_log_info(BUDGETS(card), CARD_FORMAT": found", CARD_ARGS(card));
 	return card;
 
 error_watch:
@@ -589,7 +589,7 @@ error_frontend:
 
 void card_free(struct card *card)
 {
-	pw_log_info(CARD_FORMAT": gone", CARD_ARGS(card));
+	guest_log_info(BUDGETS(card), CARD_FORMAT": gone", CARD_ARGS(card));
 	spa_list_remove(&card->link);
 	if (card->xenbus->xs && !card->deaf)
 		watch_frontend(card, xs_unwatch);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <spa/utils/string.h>
+
 #include "clock.h"
 #include "config.h"
 #include "domain.h"
@@ -99,19 +101,24 @@ static struct domain *domain_new(struct xenbus *xenbus, uint32_t domid)
 	return domain;
 }
 
+/* One line: the budget leaves room for that. */
 static void tell_reached(const struct domain *domain)
 {
 	const struct budgets *b = &domain->budgets;
 	uint64_t lost = domain->dropped + atomic_load(&b->dropped);
+	char text[N_BUDGETS * 64];
+	struct spa_strbuf buf;
 	uint32_t id;
 
+	spa_strbuf_init(&buf, text, sizeof(text));
 	for (id = 0; id < N_BUDGETS; id++) {
 		if (budget_reached(b, id) > 0)
-			pw_log_info("domain %u: reached %s of %u %"PRIu64" times", domain->domid,
-					budget_infos[id].key, b->of[id].limit, budget_reached(b, id));
+			spa_strbuf_append(&buf, ", %s of %u %"PRIu64" times", budget_infos[id].key,
+					b->of[id].limit, budget_reached(b, id));
 	}
-	if (lost > 0)
-		pw_log_warn("domain %u: %"PRIu64" lines of log were dropped", domain->domid, lost);
+	if (buf.pos > 0)
+		pw_log_warn("domain %u: reached%s; %"PRIu64" lines of log were dropped",
+				domain->domid, text + 1, lost);
 }
 
 static void domain_free(struct domain *domain)
