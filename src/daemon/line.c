@@ -543,7 +543,7 @@ static void serve(struct line *line, const struct wire_request *req, bool refuse
 	pw_log_trace(LINE_FORMAT": request %u, operation %u: %s", LINE_ARGS(line),
 			req->id, req->op, spa_strerror(res));
 	if (res < 0 && line->stream)
-		count(&line->stream->counters.refused);
+		stream_refused(line->stream);
 
 	wire_put_response(line->config.dialect, answer, req, res,
 			req->op == WIRE_OP_HW_PARAM_QUERY && res >= 0 ? &hw : NULL);

@@ -329,6 +329,39 @@ static void on_port_added(void *data, struct pw_impl_port *impl)
 	update_linked(node);
 }
 
+/* The tick. */
+
+/* false: it is no more, but pieces may be */
+static bool is_whole(const struct node *node)
+{
+	return node->impl != NULL && (node->proxy != NULL || node->nodes->graph->in_server);
+}
+
+static bool is_running(const struct node *node)
+{
+	return atomic_load(&node->stream->state) == STREAM_RUNNING;
+}
+
+/* Is there something to look at, or to make anew? */
+static bool wants_tick(const struct node *node)
+{
+	return node->end != 0 || is_running(node) || node->idle < IDLE_TICKS ||
+		(node->nodes->connected && !is_whole(node));
+}
+
+/* A tick a second while a node wants one: who is idle wakes nobody. */
+static void update_timer(struct nodes *nodes)
+{
+	struct node *node;
+	bool ticking = false;
+
+	spa_list_for_each(node, &nodes->list, link)
+		ticking = ticking || wants_tick(node);
+	if (ticking != nodes->ticking)
+		clock_fire_every(nodes->loop, nodes->timer, ticking ? TICK_NSEC : 0);
+	nodes->ticking = ticking;
+}
+
 /* The node. */
 
 /* Its end is no news to us any more; the proxy, to be destroyed, or NULL. */
@@ -381,6 +414,7 @@ static void on_node_destroy(void *data)
 	drop_ports(node);
 	forget_proxy(node);
 	node->impl = NULL;
+	update_timer(node->nodes);
 }
 
 static const struct pw_impl_node_events node_events = {
@@ -392,7 +426,10 @@ static const struct pw_impl_node_events node_events = {
 
 static void on_proxy_destroy(void *data)
 {
-	forget_proxy(data);
+	struct node *node = data;
+
+	forget_proxy(node);
+	update_timer(node->nodes);
 }
 
 /* PipeWire has removed it: so does the next tick, with the node */
@@ -531,23 +568,12 @@ static void node_make(struct node *node)
 	pw_log_debug("%s: node made", node->name);
 }
 
-/* it is no more, but the pieces are */
 static void node_renew(struct node *node)
 {
-	if (node->impl != NULL && (node->proxy != NULL || node->nodes->graph->in_server))
+	if (is_whole(node))
 		return;
 	node_remove(node);
 	node_make(node);
-}
-
-/* a tick a second while there is a node, none without */
-static void update_timer(struct nodes *nodes)
-{
-	bool ticking = !spa_list_is_empty(&nodes->list);
-
-	if (ticking != nodes->ticking)
-		clock_fire_every(nodes->loop, nodes->timer, ticking ? TICK_NSEC : 0);
-	nodes->ticking = ticking;
 }
 
 static void renew_nodes(struct nodes *nodes)
@@ -666,13 +692,14 @@ static void node_tick(struct node *node)
 	node_renew(node);
 	if (node->impl == NULL)
 		return;
-	if (atomic_load(&node->stream->state) == STREAM_RUNNING)
+	if (is_running(node))
 		node->idle = 0;
-	else if (++node->idle >= IDLE_TICKS)
+	else if (node->idle < IDLE_TICKS && ++node->idle == IDLE_TICKS)
 		node_set_active(node, false);
 
 	if ((props = pw_properties_new(NULL, NULL)) == NULL)
 		return;
+	stream_news_are_told(node->stream);
 	set_counters(props, node->stream);
 	pw_impl_node_update_properties(node->impl, &props->dict);
 	pw_properties_free(props);
@@ -695,7 +722,8 @@ static void on_ending(void *data, uint64_t expirations)
 	end_nodes(data, clock_now());
 }
 
-/* A stream was opened, started, stopped or closed: do what its state calls for. */
+/* A stream was opened, started, stopped or closed: do what its state calls for. Or
+ * there are news of it, which ticks tell. */
 static void on_letter(struct letter *letter)
 {
 	struct stream *stream = SPA_CONTAINER_OF(letter, struct stream, letter);
@@ -709,6 +737,8 @@ static void on_letter(struct letter *letter)
 		node = node_new(nodes, stream);
 	if (state == STREAM_RUNNING && node)
 		node_set_active(node, true);
+	if (node)
+		node->idle = 0;
 	end_nodes(nodes, clock_now());
 	stream_unref(stream);
 }

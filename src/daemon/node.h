@@ -19,7 +19,7 @@ struct nodes {
 	struct pw_loop *loop;
 	bool connected;
 	struct spa_list list;
-	struct spa_source *timer;	/* once a second, while there are nodes */
+	struct spa_source *timer;	/* once a second, while a node wants it */
 	bool ticking;
 	uint64_t denied;		/* CLOCK_MONOTONIC ns when all of DENIED_LINES may be said again */
 	struct spa_source *ending;	/* when the next node goes whose stream is closed */

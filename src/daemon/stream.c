@@ -394,6 +394,19 @@ static int resume_position(struct stream *s, const struct state_moment *moment)
 	return 0;
 }
 
+static void apply_gains(struct stream *s)
+{
+	struct xen_snd_gains *gains = &s->iface.gains;
+	uint32_t i;
+
+	for (i = 0; i < s->iface.geometry.channels; i++) {
+		float gain = atomic_load(&s->channels[i].mute) ? 0.0f :
+			powf(10.0f, atomic_load(&s->channels[i].volume) / 20000.0f);
+		atomic_store_explicit(&gains->channel[i], gain, memory_order_relaxed);
+	}
+	atomic_fetch_add_explicit(&gains->serial, 1, memory_order_release);
+}
+
 /* what the guest has written, and how loud it is */
 static void resume_sound(struct stream *s)
 {
@@ -413,7 +426,7 @@ static void resume_sound(struct stream *s)
 		stream_set_volume(s, i, volume);
 		stream_set_mute(s, i, mute);
 	}
-	stream_apply_volume(s);
+	apply_gains(s);
 }
 
 struct stream *stream_resume(const struct stream_config *config)
@@ -580,6 +593,27 @@ void stream_write(struct stream *s, uint32_t offset, uint32_t length)
 	set_filled(s, filled);
 }
 
+/* News. One letter until they are told, however many there are. */
+
+static void have_news(struct stream *s)
+{
+	if (!atomic_exchange(&s->news, true))
+		s->watcher->changed(s->watcher, s);
+}
+
+void stream_news_are_told(struct stream *s)
+{
+	atomic_store(&s->news, false);
+}
+
+void stream_refused(struct stream *s)
+{
+	count(&s->counters.refused);
+	have_news(s);
+}
+
+/* Guest thread: volume. */
+
 static void keep_volume(struct stream *s, uint32_t channel)
 {
 	state_set_volume(s->record, channel, atomic_load(&s->channels[channel].volume),
@@ -601,15 +635,8 @@ void stream_set_mute(struct stream *s, uint32_t channel, bool mute)
 
 void stream_apply_volume(struct stream *s)
 {
-	struct xen_snd_gains *gains = &s->iface.gains;
-	uint32_t i;
-
-	for (i = 0; i < s->iface.geometry.channels; i++) {
-		float gain = atomic_load(&s->channels[i].mute) ? 0.0f :
-			powf(10.0f, atomic_load(&s->channels[i].volume) / 20000.0f);
-		atomic_store_explicit(&gains->channel[i], gain, memory_order_relaxed);
-	}
-	atomic_fetch_add_explicit(&gains->serial, 1, memory_order_release);
+	apply_gains(s);
+	have_news(s);
 }
 
 enum end { CLOSED, LOST, LEFT };

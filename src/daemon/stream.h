@@ -66,7 +66,8 @@ struct stream_counters {
 
 struct stream;
 
-/* Told in the guest thread after a stream was opened, and after its state changed. */
+/* Told in the guest thread after a stream was opened, after its state changed, and when
+ * there are news of it that people may look at. */
 struct stream_watcher {
 	void (*changed)(struct stream_watcher *watcher, struct stream *stream);
 };
@@ -119,6 +120,8 @@ struct stream {
 	} fallback;
 
 	struct stream_counters counters;
+	atomic_bool news;			/* guest thread sets: volume or `refused` has changed;
+						 * main loop clears */
 
 	/* main loop */
 	struct letter letter;
@@ -172,6 +175,12 @@ void stream_write(struct stream *stream, uint32_t offset, uint32_t length);
 void stream_set_volume(struct stream *stream, uint32_t channel, int32_t volume);
 void stream_set_mute(struct stream *stream, uint32_t channel, bool mute);
 void stream_apply_volume(struct stream *stream);
+
+/* Guest thread: a request was refused. */
+void stream_refused(struct stream *stream);
+
+/* Main loop: what there is to tell of it is about to be told. */
+void stream_news_are_told(struct stream *stream);
 
 /* Main loop, when it was opened: what the rules say of a capture stream. One that was
  * switched since, by a backend before us, too, stays as it is. */

@@ -1699,3 +1699,21 @@ TEST(a_switch_after_the_end_is_harmless)
 	xen_snd_stream_allow(&stream->iface, true);
 	stream_unref(stream);
 }
+
+TEST(news_are_told_of_once_until_they_are_read)
+{
+	unsigned int i;
+
+	open_stream(4800, 480, false);
+	t.changes = 0;
+	for (i = 0; i < 3; i++)
+		stream_refused(t.stream);
+	stream_apply_volume(t.stream);
+	check_eq(t.changes, 1);
+	stream_news_are_told(t.stream);
+	check_eq(t.changes, 1);
+	stream_apply_volume(t.stream);
+	check_eq(t.changes, 2);
+	check_eq(atomic_load(&t.stream->counters.refused), 3);
+	close_stream();
+}
