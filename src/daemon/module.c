@@ -18,6 +18,7 @@
 #include "log.h"
 #include "module.h"
 #include "node.h"
+#include "realtime.h"
 #include "xenbus.h"
 
 PW_LOG_TOPIC(xen_snd_log_topic, "mod.xen-snd");
@@ -40,6 +41,7 @@ struct impl {
 	struct config config;
 	struct graph graph;
 	struct nodes nodes;
+	struct realtime realtime;
 	struct guest_env env;
 	struct state *state;
 	struct xenbus *xenbus;
@@ -99,6 +101,8 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 		goto error_state;
 	if ((res = graph_init(&impl->graph, context, &graph_events, impl)) < 0)
 		goto error_graph;
+	if ((res = realtime_init(&impl->realtime, context, !impl->graph.in_server)) < 0)
+		goto error_realtime;
 
 	impl->env = (struct guest_env) {
 		.logger = (struct xentoollog_logger *)impl->logger,
@@ -116,6 +120,8 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 	return 0;
 
 error_xenbus:
+	realtime_clear(&impl->realtime);
+error_realtime:
 	graph_clear(&impl->graph);
 	nodes_clear(&impl->nodes);
 	goto error_state;
@@ -136,6 +142,7 @@ static void stop(struct impl *impl)
 	xenbus_free(impl->xenbus);
 	impl->xenbus = NULL;
 	state_close(impl->state);
+	realtime_clear(&impl->realtime);
 	graph_clear(&impl->graph);
 	nodes_clear(&impl->nodes);
 	config_clear(&impl->config);

@@ -27,6 +27,7 @@ static struct {
 	uint32_t *grefs;		/* of the last mapping of more than a directory page */
 	uint32_t n_grefs;
 	int prot;			/* of the last mapping */
+	void *memory;			/* of buffers, if any */
 } table;
 
 static bool is_directory(uint32_t gref)
@@ -70,7 +71,7 @@ void *xengnttab_map_domain_grant_refs(xengnttab_handle *handle, uint32_t count, 
 	table.grefs = malloc(count * sizeof(*grefs));
 	memcpy(table.grefs, grefs, count * sizeof(*grefs));
 	table.n_grefs = count;
-	return table.grefs;
+	return table.memory ? table.memory : table.grefs;
 }
 
 int xengnttab_unmap(xengnttab_handle *handle, void *address, uint32_t count)
@@ -221,4 +222,25 @@ TEST(a_single_page_is_mapped_for_both_ways)
 	check_eq(grants_map_page(&grants, 7, &map), -ENOENT);
 	check(map.data == NULL);
 	grants_close(&grants);
+}
+
+TEST(the_pages_of_a_buffer_are_there_before_the_graph_is)
+{
+	const size_t size = 16 * WIRE_PAGE_SIZE;
+	struct mapping map = { 0 };
+	unsigned char there[16];
+	unsigned int i;
+
+	table.memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	check(table.memory != MAP_FAILED);
+	check_eq(mincore(table.memory, size, there), 0);
+	check_eq(there[0] & 1, 0);
+	write_directory(16);
+	check_eq(grants_map_buffer(&grants, FIRST, size, &map), 0);
+	check_eq(mincore(table.memory, size, there), 0);
+	for (i = 0; i < 16; i++)
+		check_eq(there[i] & 1, 1);
+	grants_unmap(&grants, &map);
+	grants_close(&grants);
+	munmap(table.memory, size);
 }
