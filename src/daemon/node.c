@@ -748,7 +748,6 @@ static void on_stream_changed(struct stream_watcher *watcher, struct stream *str
 {
 	struct nodes *nodes = SPA_CONTAINER_OF(watcher, struct nodes, watcher);
 
-	stream->letter.read = on_letter;
 	/* the letter has a reference of its own */
 	stream_ref(stream);
 	if (!mailbox_post(&nodes->mailbox, &stream->letter))
@@ -782,7 +781,7 @@ int nodes_init(struct nodes *nodes, struct config *config, struct graph *graph,
 	int res;
 
 	*nodes = (struct nodes) {
-		.watcher = { .changed = on_stream_changed },
+		.watcher = { .changed = on_stream_changed, .read = on_letter },
 		.config = config,
 		.graph = graph,
 		.loop = loop,

@@ -347,6 +347,7 @@ static struct stream *stream_new(const struct stream_config *config)
 	s->identity = *config->identity;
 	s->capture = config->capture;
 	s->watcher = config->watcher;
+	s->letter.read = config->watcher->read;
 	s->data = config->data;
 	s->events = config->events;
 	s->record = config->record;

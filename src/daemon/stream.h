@@ -70,6 +70,7 @@ struct stream;
  * there are news of it that people may look at. */
 struct stream_watcher {
 	void (*changed)(struct stream_watcher *watcher, struct stream *stream);
+	void (*read)(struct letter *letter);	/* main loop: a stream's letter, if it posts that */
 };
 
 struct stream {
@@ -123,9 +124,8 @@ struct stream {
 	atomic_bool news;			/* guest thread sets: volume or `refused` has changed;
 						 * main loop clears */
 
-	/* main loop */
-	struct letter letter;
-	void *node;
+	struct letter letter;			/* the watcher's, to the main loop */
+	void *node;				/* main loop */
 };
 
 /* What the guest thread knows of a stream that is opened, and the stream then has. */

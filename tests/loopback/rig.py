@@ -179,10 +179,11 @@ class Process:
 class Rig:
     """One loopback machine. Use it as a context manager."""
 
-    def __init__(self, build, keep=None, rate=48000, quantum=None, wireplumber=False,
+    def __init__(self, build, product=None, keep=None, rate=48000, quantum=None, wireplumber=False,
                  module_args="", rules="", backend=None, in_pipewire=False,
                  allow_capture=True):
         self.build = os.path.realpath(build)
+        self.product = os.path.realpath(product or build)
         self.keep = keep
         self.rate = rate
         self.quantum = quantum
@@ -251,12 +252,9 @@ class Rig:
             XDG_CONFIG_HOME=os.path.join(self.dir, "config"),
             XDG_STATE_HOME=os.path.join(self.dir, "state"),
             XDG_CACHE_HOME=os.path.join(self.dir, "cache"),
-            SPA_PLUGIN_DIR=self.path("spa", "plugins") + ":" + pkg_dir("libspa-0.2", "plugindir"),
-            PIPEWIRE_MODULE_DIR=self.path("src", "daemon") + ":" +
-            pkg_dir("libpipewire-0.3", "moduledir"),
             PATH=self.path("tests", "tools") + ":" + env.get("PATH", "/usr/bin:/bin"),
         )
-        return env
+        return env | product_dirs(self.build)
 
     def spawn(self, name, command, **kwargs):
         process = Process(self, name, command, **kwargs)
@@ -356,7 +354,8 @@ class Rig:
             return
         self.write("conf/xen-snd.conf", DAEMON_CONF % self.stream_args())
         self.backend = self.spawn("backend", self.backend_command,
-                                  env=self.env | self.backend_env)
+                                  env=self.env | product_dirs(self.product) |
+                                  self.backend_env)
 
     def kill_backend(self):
         """kill -9, and wait until it is gone."""
@@ -466,6 +465,14 @@ def missed_by(process):
 def lateness_of(process):
     words = process.text().split("the worst by ")
     return int(words[-1].split()[0]) if len(words) > 1 else 0
+
+
+def product_dirs(build):
+    """Where PipeWire is to look for the module and the plugin of a build, and for its own."""
+    return {"SPA_PLUGIN_DIR": os.path.join(build, "spa", "plugins") + ":" +
+            pkg_dir("libspa-0.2", "plugindir"),
+            "PIPEWIRE_MODULE_DIR": os.path.join(build, "src", "daemon") + ":" +
+            pkg_dir("libpipewire-0.3", "moduledir")}
 
 
 def pkg_dir(package, variable):

@@ -9,6 +9,8 @@ import subprocess
 import rig
 
 BUILD = os.environ.get("XEN_SND_BUILD", os.path.join(rig.HERE, "..", "..", "build"))
+# another build, say with sanitizers, of the daemon, its module and its plugin alone
+PRODUCT = os.environ.get("XEN_SND_PRODUCT", BUILD)
 RATE = 48000
 
 # a rule for tests that do what no guest does as often
@@ -22,10 +24,10 @@ machines = []
 
 def machine(kind=rig.Rig, **options):
     """A rig with the product's daemon, unless another backend is named."""
-    daemon = os.path.join(os.path.realpath(BUILD), "src", "daemon", "pipewire-xen-snd")
+    daemon = os.path.join(os.path.realpath(PRODUCT), "src", "daemon", "pipewire-xen-snd")
     backend = os.environ.get("XEN_SND_BACKEND", daemon).split()
     keep = os.environ.get("XEN_SND_KEEP")
-    machine_ = kind(BUILD, backend=backend, keep=keep, **options)
+    machine_ = kind(BUILD, product=PRODUCT, backend=backend, keep=keep, **options)
     machines.append(machine_)
     return machine_
 
