@@ -130,7 +130,7 @@ class Bench:
             for line in self.lines:
                 if line.ratio():
                     color = {None: 0x7f7f7f, True: 0x2f7d4f, False: 0xb03030}[line.holds]
-                    f.write(f'"{line.row} {line.case}, against {line.against}" '
+                    f.write(f'"{line.row}: {line.case}, {line.unit}, against {line.against}" '
                             f'{line.ratio():.4f} {color}\n')
         subprocess.run(["gnuplot", "-e", f'data="{data}"; png="{self.out}/bench.png"',
                         os.path.join(HERE, "plot.gnuplot")], check=True)
