@@ -12,6 +12,7 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "loopback"))
 
+LEAST_SHOWN = 0.01      # ratio in the picture
 HEADINGS = ("row", "case", "unit", "ours", "against", "ratio", "must be", "")
 
 
@@ -40,7 +41,7 @@ class Line:
         theirs, ratio = self.theirs_median(), self.ratio()
         against = self.against if theirs is None else f"{number(theirs)} {self.against}"
         return (self.row, self.case, self.unit, number(self.ours_median()), against,
-                "" if ratio is None else f"{ratio:.2f}", self.must,
+                "" if ratio is None else f"{ratio:.2f}" if ratio >= 0.01 else f"{ratio:.1e}", self.must,
                 {None: "", True: "holds", False: "MISSED"}[self.holds])
 
     def record(self):
@@ -128,7 +129,7 @@ class Bench:
         data = os.path.join(self.out, "ratios")
         with open(data, "w", encoding="utf-8") as f:
             for line in self.lines:
-                if line.ratio():
+                if (line.ratio() or 0) >= LEAST_SHOWN:
                     color = {None: 0x7f7f7f, True: 0x2f7d4f, False: 0xb03030}[line.holds]
                     f.write(f'"{line.row}: {line.case}, {line.unit}, against {line.against}" '
                             f'{line.ratio():.4f} {color}\n')

@@ -8,7 +8,7 @@ import bench
 import stacks
 
 QUANTA = 256, 1024
-CALM = 0.5      # s, for a new quantum to be everywhere
+CALM = 0.3      # s, for a new quantum to be everywhere
 
 
 def measure(stack, counts, seconds):
@@ -45,7 +45,7 @@ def add(b, results, counts, ours, against):
 
 
 def run(b):
-    counts, seconds = b.pick((1, 8, 32), (1, 8)), b.pick(1.5, 0.5)
+    counts, seconds = b.pick((1, 8, 32), (1, 8)), b.pick(1, 0.5)
     kinds = {
         "daemon": lambda: stacks.Guests(b),
         "pw-cat": lambda: stacks.PwCats(b),

@@ -11,9 +11,20 @@ import bench        # which knows where the rig is
 import rig
 import scene
 
-PERIOD, BUFFER = 2048, 8192
+PERIOD, BUFFER = 4096, 16384        # what aplay takes of a card with 64 KiB a stream
 HOURS = 3600 * scene.RATE
 SECONDS = 60        # of what pw-cat and pacat play
+
+
+STREAMS_OF_PCM = 8      # as many as the backend takes of one PCM
+
+
+def card(count):
+    """A card 0 with so many streams that play, connected."""
+    types = ["p"] * min(count, STREAMS_OF_PCM)
+    more = "".join(f"stream 0/{i // STREAMS_OF_PCM}/{i % STREAMS_OF_PCM} type=p\n"
+                   for i in range(len(types), count))
+    return scene.card(*types).replace("attach", more + "attach")
 
 
 class Stack:
@@ -80,7 +91,7 @@ class Guests(Stack):
     def add(self, count):
         number = len(self.guests) + 1
         guest = self.rig.frontend(
-            scene.card(*["p"] * count) +
+            card(count) +
             "in-turn open 0/@p\n"
             f"in-turn hw_params 0/@p period={PERIOD} buffer={BUFFER}\n"
             "in-turn prepare 0/@p\n"
