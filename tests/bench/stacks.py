@@ -71,8 +71,9 @@ class Stack:
         return sum(cpu_of(p.child.pid) for p in self.processes())
 
     def octets(self):
-        """Their share of memory, but for guests' pages: (servers', clients')."""
-        return sum(octets_of(p.child.pid) for p in self.processes())
+        """Their share of memory, but for guests' pages: (PipeWire's, all others')."""
+        sizes = [octets_of(p.child.pid) for p in self.processes()]
+        return sizes[0], sum(sizes[1:])
 
 
 class Guests(Stack):
@@ -171,13 +172,13 @@ def cpu_of(pid):
     return total
 
 
-def octets_of(pid):
-    """Proportional share of all mappings but those of guests' pages."""
+def octets_of(pid, what=("Pss:",)):
+    """Of all mappings but those of guests' pages: its proportional share, or else."""
     total, guests = 0, False
     with open(f"/proc/{pid}/smaps", encoding="utf-8") as f:
         for line in f:
             if not line[0].isupper():
                 guests = "/domain-" in line
-            elif line.startswith("Pss:") and not guests:
+            elif line.startswith(what) and not guests:
                 total += int(line.split()[1]) * 1024
     return total
