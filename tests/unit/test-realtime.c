@@ -5,7 +5,6 @@
  * the guest once in a cycle that posts a position, nor allocates, locks, or touches
  * a page for the first time: the plugin as it was built, on the stream as it is. */
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +12,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <spa/node/io.h>
-#include <spa/node/node.h>
-#include <spa/node/utils.h>
-#include <spa/param/audio/format-utils.h>
-#include <spa/param/param.h>
 #include <spa/support/log.h>
 #include <spa/support/plugin.h>
 
+#include "driven-node.h"
 #include "linux-frontend.h"
 #include "sample.h"
 #include "stream.h"
@@ -28,10 +23,7 @@
 #include "watchdog.h"
 
 #define RATE		48000u
-#define MAX_QUANTUM	1024u
-#define MAX_FRAME	64u		/* octets: 8 channels of 8 */
 #define BUFFER		3000u		/* frames: no multiple of any quantum */
-#define N_BUFFERS	2u
 #define N_CYCLES	400u
 #define N_WARM		100u
 
@@ -54,24 +46,14 @@ static struct {
 	struct stream_events events;
 	struct stream_watcher watcher;
 	struct linux_frontend guest;
-	uint32_t frame_size;
 	uint32_t written;		/* frames: where in the ring the guest writes next */
 
-	struct spa_handle *handle;
-	struct spa_node *node;
-	enum spa_direction direction;
-	struct spa_hook listener;
-	uint8_t param[4096];
-	struct spa_io_buffers io;
-	struct spa_io_position clock;
-	struct spa_buffer buffers[N_BUFFERS], *pointers[N_BUFFERS];
-	struct spa_data datas[N_BUFFERS];
-	struct spa_chunk chunks[N_BUFFERS];
+	struct driven_node node;
 } t;
 
 static uint8_t page[WIRE_PAGE_SIZE] __attribute__((aligned(WIRE_PAGE_SIZE)));
-static uint8_t ring[BUFFER * MAX_FRAME] __attribute__((aligned(WIRE_PAGE_SIZE)));
-static uint8_t memory[N_BUFFERS][MAX_QUANTUM * MAX_FRAME] __attribute__((aligned(16)));
+static uint8_t ring[BUFFER * DRIVEN_MAX_FRAME] __attribute__((aligned(WIRE_PAGE_SIZE)));
+static driven_memory memory __attribute__((aligned(16)));
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static void must(bool true_, const char *what)
@@ -154,11 +136,10 @@ static void open_stream(uint32_t format, uint32_t channels, bool capture, uint32
 	};
 
 	sample_default_position(channels, geometry.position);
-	t.frame_size = geometry.frame_size;
 	t.watcher.changed = on_changed;
 	linux_init(&t.guest, LINUX_OLDER, page);
 	event_page_init(&t.events.page, &wire_dialects[WIRE_DIALECT_2], page);
-	linux_set_geometry(&t.guest, BUFFER, period, t.frame_size);
+	linux_set_geometry(&t.guest, BUFFER, period, geometry.frame_size);
 	t.stream = stream_open(&(struct stream_config) {
 		.identity = &identity, .geometry = &geometry, .capture = capture,
 		.data = ring, .events = &t.events, .watcher = &t.watcher,
@@ -167,83 +148,15 @@ static void open_stream(uint32_t format, uint32_t channels, bool capture, uint32
 	atomic_store(&t.stream->linked, true);
 }
 
-static void on_result(void *data, int seq, int res, uint32_t type, const void *result)
-{
-	const struct spa_result_node_params *params = result;
-
-	MUST(SPA_POD_SIZE(params->param) <= sizeof(t.param));
-	memcpy(t.param, params->param, SPA_POD_SIZE(params->param));
-}
-
-static const struct spa_node_events node_events = {
-	SPA_VERSION_NODE_EVENTS,
-	.result = on_result,
-};
-
 static void make_node(bool capture)
 {
-	const struct spa_handle_factory *factory;
-	spa_handle_factory_enum_func_t enumerate;
 	struct spa_support support = SPA_SUPPORT_INIT(SPA_TYPE_INTERFACE_Log, &logger);
-	struct spa_dict_item item;
-	char pointer[64];
-	uint32_t index = capture ? 1 : 0;
-	void *library;
 
-	MUST((library = dlopen(XEN_SND_PLUGIN, RTLD_NOW)) != NULL);
-	enumerate = (spa_handle_factory_enum_func_t)dlsym(library,
-			SPA_HANDLE_FACTORY_ENUM_FUNC_NAME);
-	MUST(enumerate(&factory, &index) == 1);
-	snprintf(pointer, sizeof(pointer), "pointer:%p", (void *)&t.stream->iface);
-	item = SPA_DICT_ITEM_INIT(XEN_SND_KEY_STREAM, pointer);
-	t.direction = capture ? SPA_DIRECTION_INPUT : SPA_DIRECTION_OUTPUT;
-	t.handle = calloc(1, spa_handle_factory_get_size(factory, NULL));
-	MUST(spa_handle_factory_init(factory, t.handle, &SPA_DICT_INIT(&item, 1), &support, 1) == 0);
-	MUST(spa_handle_get_interface(t.handle, SPA_TYPE_INTERFACE_Node, (void **)&t.node) == 0);
-	spa_node_add_listener(t.node, &t.listener, &node_events, NULL);
-}
-
-static void start_node(void)
-{
-	uint32_t i;
-
-	for (i = 0; i < N_BUFFERS; i++) {
-		t.pointers[i] = &t.buffers[i];
-		t.buffers[i] = (struct spa_buffer) { .n_datas = 1, .datas = &t.datas[i] };
-		t.datas[i] = (struct spa_data) { .type = SPA_DATA_MemPtr, .data = memory[i],
-			.maxsize = sizeof(memory[i]), .chunk = &t.chunks[i] };
-	}
-	t.clock.clock.rate = SPA_FRACTION(1, RATE);
-	t.io = SPA_IO_BUFFERS_INIT;
-	MUST(spa_node_set_io(t.node, SPA_IO_Position, &t.clock, sizeof(t.clock)) == 0);
-	MUST(spa_node_port_enum_params(t.node, 0, t.direction, 0, SPA_PARAM_EnumFormat, 0, 1,
-				NULL) == 0);
-	MUST(spa_node_port_set_param(t.node, t.direction, 0, SPA_PARAM_Format, 0,
-				(struct spa_pod *)t.param) == 0);
-	MUST(spa_node_port_use_buffers(t.node, t.direction, 0, 0, t.pointers, N_BUFFERS) == 0);
-	MUST(spa_node_port_set_io(t.node, t.direction, 0, SPA_IO_Buffers, &t.io,
-				sizeof(t.io)) == 0);
-	MUST(spa_node_send_command(t.node, &SPA_NODE_COMMAND_INIT(SPA_NODE_COMMAND_Start)) == 0);
+	MUST(driven_node_make(&t.node, XEN_SND_PLUGIN, &t.stream->iface, capture, &support, 1) == 0);
+	MUST(driven_node_start(&t.node, memory) == 0);
 }
 
 /* A cycle. */
-
-static void process(uint32_t quantum)
-{
-	uint32_t size = quantum * t.frame_size;
-
-	t.clock.clock.duration = quantum;
-	if (t.direction == SPA_DIRECTION_INPUT) {
-		t.io.buffer_id = 0;
-		*t.datas[0].chunk = (struct spa_chunk) { .size = size, .stride = t.frame_size };
-		t.io.status = SPA_STATUS_HAVE_DATA;
-		MUST(spa_node_process(t.node) == SPA_STATUS_NEED_DATA);
-	} else {
-		t.io.status = SPA_STATUS_NEED_DATA;
-		MUST(spa_node_process(t.node) == SPA_STATUS_HAVE_DATA);
-		MUST(t.datas[t.io.buffer_id].chunk->size == size);
-	}
-}
 
 static void cycle(uint32_t quantum)
 {
@@ -251,7 +164,7 @@ static void cycle(uint32_t quantum)
 
 	t.notified = 0;
 	t.in_cycle = true;
-	process(quantum);
+	MUST(driven_node_process(&t.node, quantum) == 0);
 	t.in_cycle = false;
 	faults = watchdog_faults() - faults;
 	if (faults > 0)
@@ -267,7 +180,7 @@ static void guest_turn(uint32_t n)
 {
 	uint32_t i, channels = t.stream->iface.geometry.channels;
 
-	if (t.direction == SPA_DIRECTION_OUTPUT && n % 16 < 12) {
+	if (!t.stream->capture && n % 16 < 12) {
 		uint32_t run = SPA_MIN(700u, BUFFER - t.written);
 		stream_write(t.stream, t.written, run);
 		t.written = (t.written + run) % BUFFER;
@@ -308,11 +221,10 @@ static void run_cycles(void *data)
 	t.sin = plan->sin;
 	open_stream(plan->format, plan->channels, plan->capture, plan->period);
 	make_node(plan->capture);
-	start_node();
 	sin_once();
 	/* what the host does, too, before a node is in its graph: all pages are there */
 	for (n = 0; n < N_WARM; n++) {
-		process(quanta[n % SPA_N_ELEMENTS(quanta)]);
+		MUST(driven_node_process(&t.node, quanta[n % SPA_N_ELEMENTS(quanta)]) == 0);
 		guest_turn(n);
 	}
 	watchdog_faults();

@@ -12,6 +12,9 @@
 #define ANSWER_TIMEOUT_S 3
 #define LATE_ANSWER_NS 10000000u
 
+const char *const operation_names[N_OPERATIONS] = { "open", "close", "read", "write", "set-volume",
+	"get-volume", "mute", "unmute", "trigger", "query" };
+
 static bool is_zero(const uint8_t *p, uint32_t from, uint32_t to)
 {
 	for (uint32_t i = from; i < to; i++)
@@ -332,6 +335,8 @@ static void judge_quiet(struct channel *c, const char *when)
 static void note_duration(struct channel *c, uint64_t ns)
 {
 	durations_add(&c->answers, ns);
+	if (c->operation < N_OPERATIONS)
+		durations_add(&c->answers_to[c->operation], ns);
 	if (ns > LATE_ANSWER_NS)
 		fprintf(stderr, "%s: operation %u was answered in %.1f ms\n", c->name, c->operation,
 				(double)ns / 1e6);
@@ -464,8 +469,12 @@ void channel_report(struct channel *c)
 	report_figure(c->name, "requests", c->answers.count);
 	report_figure(c->name, "answer-max-us", durations_max(&c->answers));
 	report_figure(c->name, "answers-over-10-ms", durations_over(&c->answers, 10000));
-	report_figure(c->name, "answer-median-us", durations_median(&c->answers));
+	report_figure(c->name, "answer-median-us", durations_quantile(&c->answers, 50));
 	report_figure(c->name, "events-accepted", c->accepted);
 	report_figure(c->name, "events-ignored", c->ignored);
 	durations_clear(&c->answers);
+	for (uint32_t op = 0; op < N_OPERATIONS; op++) {
+		durations_report(&c->answers_to[op], c->name, operation_names[op]);
+		durations_clear(&c->answers_to[op]);
+	}
 }

@@ -20,6 +20,8 @@ enum generation {
 	GENERATION_B,	/* counted from the last clearing of the stream */
 };
 
+extern const char *const operation_names[N_OPERATIONS];
+
 struct channel {
 	char name[32];
 	const struct dialect *dialect;
@@ -63,6 +65,7 @@ struct channel {
 	uint32_t open_prod;		/* events posted when OPEN was sent */
 
 	struct durations answers;
+	struct durations answers_to[N_OPERATIONS];
 	void (*on_position)(void *data, uint64_t octets, uint64_t ns);
 	void *data;
 };

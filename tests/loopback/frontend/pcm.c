@@ -266,6 +266,7 @@ int pcm_start_locked(struct pcm *p, enum pcm_state state)
 	if (p->state != PCM_PREPARED)
 		return -EBADFD;
 	p->hw_ptr_ns = now_ns();
+	__atomic_store_n(&p->started_ns, p->hw_ptr_ns, __ATOMIC_SEQ_CST);
 	p->state = state;
 	p->started++;
 	res = channel_trigger(&p->channel, TRIGGER_START);
@@ -414,5 +415,7 @@ void pcm_report(struct pcm *p)
 	report_figure(p->channel.name, "xruns", p->xruns);
 	report_figure(p->channel.name, "periods", p->periods);
 	report_figure(p->channel.name, "positions", p->n_seen);
+	durations_report(&p->firsts, p->channel.name, "first-position");
+	durations_clear(&p->firsts);
 	log_positions(p);
 }

@@ -103,6 +103,8 @@ struct pcm {
 	uint64_t be_frame;
 	uint32_t driver_hw_ptr;
 	uint32_t out_frames;
+	uint64_t started_ns;		/* START was sent, no position has come since; else 0. Atomic */
+	struct durations firsts;	/* from START to the first position */
 	struct seen_position *seen;
 	uint32_t n_seen;
 	uint32_t room_seen;

@@ -114,7 +114,10 @@ static void remember(struct pcm *p, uint64_t frames, uint64_t ns)
 void pointer_on_position(void *data, uint64_t octets, uint64_t ns)
 {
 	struct pcm *p = data;
-	uint64_t frames, step;
+	uint64_t frames, step, started = __atomic_exchange_n(&p->started_ns, 0, __ATOMIC_SEQ_CST);
+
+	if (started != 0)
+		durations_add(&p->firsts, ns - started);
 
 	if (p->driver_frame_sz == 0 || p->driver_buffer == 0) {
 		report_violation(p->channel.name, "an event without hw_params: "

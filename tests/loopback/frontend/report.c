@@ -11,7 +11,7 @@
 
 #include "report.h"
 
-#define MAX_LINES 4096
+#define MAX_LINES 8192
 
 static struct {
 	pthread_mutex_t mutex;
@@ -131,12 +131,26 @@ uint32_t durations_over(const struct durations *d, uint32_t us)
 	return n;
 }
 
-uint32_t durations_median(struct durations *d)
+uint32_t durations_quantile(struct durations *d, uint32_t percent)
 {
 	if (d->count == 0)
 		return 0;
 	qsort(d->us, d->count, sizeof(d->us[0]), compare);
-	return d->us[d->count / 2];
+	return d->us[(uint64_t)(d->count - 1) * percent / 100];
+}
+
+void durations_report(struct durations *d, const char *where, const char *what)
+{
+	char name[64];
+
+	if (d->count == 0)
+		return;
+	snprintf(name, sizeof(name), "%s-count", what);
+	report_figure(where, name, d->count);
+	snprintf(name, sizeof(name), "%s-median-us", what);
+	report_figure(where, name, durations_quantile(d, 50));
+	snprintf(name, sizeof(name), "%s-p99-us", what);
+	report_figure(where, name, durations_quantile(d, 99));
 }
 
 void durations_clear(struct durations *d)

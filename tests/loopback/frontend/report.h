@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Durations of one kind, for a maximum and a median. */
+/* Durations of one kind, for a maximum and quantiles. */
 struct durations {
 	uint32_t count;
 	uint32_t room;
@@ -32,7 +32,10 @@ void durations_add(struct durations *d, uint64_t ns);
 uint32_t durations_max(const struct durations *d);
 /** how many of them took longer */
 uint32_t durations_over(const struct durations *d, uint32_t us);
-uint32_t durations_median(struct durations *d);
+/** so many per cent of them took no longer */
+uint32_t durations_quantile(struct durations *d, uint32_t percent);
+/** their count, median and 99th percentile, as figures whose names begin with `what` */
+void durations_report(struct durations *d, const char *where, const char *what);
 void durations_clear(struct durations *d);
 
 #endif

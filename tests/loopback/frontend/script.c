@@ -467,7 +467,7 @@ static int do_queries(const struct statement *s)
 		durations_add(&d, now_ns() - start);
 	}
 	report_figure(p->channel.name, "queries", d.count);
-	report_figure(p->channel.name, "query-median-us", durations_median(&d));
+	report_figure(p->channel.name, "query-median-us", durations_quantile(&d, 50));
 	durations_clear(&d);
 	return res;
 }
@@ -493,8 +493,6 @@ static int send_request(const struct statement *s, struct pcm *p, uint32_t op)
 
 static int do_request(const struct statement *s)
 {
-	static const char *const names[] = { "open", "close", "read", "write", "set-volume",
-		"get-volume", "mute", "unmute", "trigger", "query" };
 	struct pcm *p = find_pcm(s);
 	const char *name = get(s, "op", "");
 	uint32_t op = (uint32_t)strtoul(name, NULL, 0);
@@ -502,8 +500,8 @@ static int do_request(const struct statement *s)
 
 	if (p == NULL)
 		return -ENODEV;
-	for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i], name) == 0)
+	for (uint32_t i = 0; i < N_OPERATIONS; i++)
+		if (strcmp(operation_names[i], name) == 0)
 			op = i;
 	status = send_request(s, p, op);
 	if (status == wanted)
@@ -664,6 +662,20 @@ static const struct {
 	{ "EOPNOTSUPP", EOPNOTSUPP }, { "ENOMEM", ENOMEM }, { "EACCES", EACCES },
 };
 
+static int do_time(const struct statement *s)
+{
+	uint64_t start = now_ns();
+	char name[64];
+	int res;
+
+	if (s->n < 3)
+		return -EINVAL;
+	snprintf(name, sizeof(name), "%s-us", s->word[1]);
+	res = run_line(s->guest, s->rest + strlen(s->word[1]) + 1);
+	report_figure("script", name, (int64_t)((now_ns() - start) / 1000));
+	return res;
+}
+
 static int do_expect(const struct statement *s)
 {
 	int wanted = 0, res;
@@ -754,6 +766,7 @@ static const struct {
 	{ "mark", do_mark },
 	{ "wait", do_wait },
 	{ "expect", do_expect },
+	{ "time", do_time },
 	{ "in-turn", do_in_turn },
 	{ "retry", do_retry },
 };

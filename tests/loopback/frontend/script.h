@@ -31,6 +31,7 @@
  *   times N FILE        the statements in FILE, over and over
  *   sleep ms= | sh COMMAND | map-delay ms= | say WORDS | balance
  *   expect NAME STATEMENT                  the statement fails with this errno
+ *   time NAME STATEMENT                    how long it takes is a figure
  *   retry STATEMENT                        once more if it fails
  *   STATEMENT &  and  wait                 as in a shell
  *   STATEMENT then STATEMENT               the second if the first does not fail

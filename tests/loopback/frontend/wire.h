@@ -21,6 +21,7 @@ enum operation {
 	OP_UNMUTE,
 	OP_TRIGGER,
 	OP_HW_PARAM_QUERY,
+	N_OPERATIONS,
 };
 
 enum trigger {

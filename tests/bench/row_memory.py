@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""memory: what streams take of it, in the server and in what plays, without guests' pages; that
+it does not grow; and what streams cost that do not run."""
+
+import os
+import time
+
+import bench
+import rig
+import scene
+import stacks
+
+STREAMS = 32
+KIB = 1024
+PARTS = [("player", "each stream, in the daemon", 64), ("server", "each stream, in PipeWire", None),
+         ("base", "base of both", None)]
+IDLE_STREAMS = 32
+# KiB: the least that malloc() gives, lost in each of 10,000 cycles, would be 5 times as much
+MOST_GROWTH = 64
+
+
+def weigh(stack, count):
+    """KiB: base, and for each stream more; the latter of PipeWire's server and of what plays."""
+    with stack:
+        stack.add_to(1)
+        one = stack.octets()
+        stack.add_to(count)
+        many = stack.octets()
+    server, player = ((b - a) / (count - 1) / KIB for a, b in zip(one, many))
+    return {"base": sum(one) / KIB - server - player, "server": server, "player": player}
+
+
+def growth(b, cycles):
+    """KiB that the daemon has more after so many OPEN and CLOSE, the first tenth not counted."""
+    with rig.Rig(b.build, backend=[b.path("src", "daemon", "pipewire-xen-snd")],
+                 rules=scene.NO_BUDGETS) as m:
+        m.write("cycle", "hw_params 0/0/0 period=4096 buffer=16384\nprepare 0/0/0\nhw_free 0/0/0\n")
+        file, gate = os.path.join(m.dir, "cycle"), os.path.join(m.dir, "gate")
+        os.mkfifo(gate)
+        guest = m.frontend(scene.card("p") + "open 0/0/0\n"
+                           f"times {cycles // 10} {file}\nsay first\nsh head -n1 {gate} >/dev/null\n"
+                           f"times {cycles} {file}\nsay all\nsh head -n1 {gate} >/dev/null\n"
+                           "close 0/0/0\ndetach 0\n")
+        sizes = []
+        for word in "first", "all":
+            guest.process.wait_for_line(word + "\n", 300)
+            rig.wait_for("no node", lambda: scene.node() not in m.nodes())
+            sizes.append(stacks.octets_of(m.backend.child.pid, ("Private", "Shared_Dirty")))
+            with open(gate, "w", encoding="ascii") as f:
+                f.write("go\n")
+        report = guest.join()
+    if report["violations"]:
+        raise RuntimeError("\n".join(report["violations"]))
+    return (sizes[1] - sizes[0]) / KIB
+
+
+def switches(pid):
+    """How often its threads have gone to sleep, and been woken."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as f:
+            total += sum(int(line.split()[1]) for line in f
+                         if line.startswith("voluntary_ctxt_switches"))
+    return total
+
+
+def wakes(b, when, seconds):
+    """Wake-ups of the daemon in a second, with streams that do not run."""
+    stream = "0/@"
+    steps = f"in-turn open {stream}\nin-turn hw_params {stream}\nin-turn prepare {stream}\n"
+    if when == "stopped":
+        steps += f"in-turn start {stream}\nmoving {stream}\nin-turn drop {stream}\n"
+    with rig.Rig(b.build, backend=[b.path("src", "daemon", "pipewire-xen-snd")],
+                 rules=scene.NO_BUDGETS) as m:
+        gate = os.path.join(m.dir, "gate")
+        os.mkfifo(gate)
+        guest = m.frontend(stacks.card(IDLE_STREAMS) + steps + f"say idle\nsh head -n1 {gate} >/dev/null\n"
+                           f"close {stream}\ndetach 0\n")
+        guest.process.wait_for_line("idle\n", 60)
+        rig.wait_for("all nodes", lambda: sum(n.startswith("xen-snd") for n in m.nodes()) == IDLE_STREAMS)
+        time.sleep(1.5)     # what had to be done is done
+        before, from_ = switches(m.backend.child.pid), time.monotonic()
+        time.sleep(seconds)
+        count = (switches(m.backend.child.pid) - before) / (time.monotonic() - from_)
+        with open(gate, "w", encoding="ascii") as f:
+            f.write("go\n")
+        guest.join()
+    return count
+
+
+def run(b):
+    count = b.pick(STREAMS + 1, 5)
+    kinds = {"daemon": lambda: stacks.Guests(b), "pw-cat": lambda: stacks.PwCats(b)}
+    if b.peer:
+        kinds["peer"] = lambda: stacks.Guests(b, backend=b.peer.split())
+    results = b.interleaved({name: lambda make=make: weigh(make(), count)
+                             for name, make in kinds.items()})
+    for against in [name for name in kinds if name != "daemon"]:
+        for part, case, most in PARTS:
+            b.add("memory", case, "KiB", [r[part] for r in results["daemon"]], against,
+                  [r[part] for r in results[against]],
+                  bench.at_most(most) if most is not None else None)
+    cycles = b.pick(10000, 500)
+    b.add("memory", f"growth over {cycles} OPEN and CLOSE", "KiB", [growth(b, cycles)], "", [],
+          bench.at_most(MOST_GROWTH))
+    for when in "opened", "stopped":
+        b.add("memory", f"wake-ups, {IDLE_STREAMS} streams {when}", "1/s",
+              [wakes(b, when, b.pick(10, 3))], "", [], bench.at_most(0))

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""The same sound, by different ways into the same null sink: guests' streams through this backend
+or another, pw-cat, pacat. WirePlumber links all of them."""
+
+import os
+import signal
+import sys
+import wave
+
+import bench        # which knows where the rig is
+import rig
+import scene
+
+PERIOD, BUFFER = 4096, 16384        # what aplay takes of a card with 64 KiB a stream
+HOURS = 3600 * scene.RATE
+SECONDS = 60        # of what pw-cat and pacat play
+
+
+STREAMS_OF_PCM = 8      # as many as the backend takes of one PCM
+
+
+def card(count):
+    """A card 0 with so many streams that play, connected."""
+    types = ["p"] * min(count, STREAMS_OF_PCM)
+    more = "".join(f"stream 0/{i // STREAMS_OF_PCM}/{i % STREAMS_OF_PCM} type=p\n"
+                   for i in range(len(types), count))
+    return scene.card(*types).replace("attach", more + "attach")
+
+
+class Stack:
+    """A machine on which streams can be added, one sort of them. A context manager."""
+
+    clients = ()        # processes that play, besides the servers
+
+    def __init__(self, b, quantum=None, **options):
+        self.bench = b
+        self.count = 0
+        self.rig = rig.Rig(b.build, wireplumber=True, quantum=quantum, **options)
+
+    def __enter__(self):
+        self.rig.__enter__()
+        self.begin()
+        return self
+
+    def __exit__(self, *_):
+        self.rig.__exit__(None, None, None)
+
+    def begin(self):
+        """When the machine is there."""
+
+    def add_to(self, count):
+        """Play so many streams, all of them linked."""
+        self.add(count - self.count)
+        self.count = count
+        rig.wait_for(f"{count} streams that are linked", self.are_linked, 60)
+
+    def are_linked(self):
+        return self.active_links() == self.count * 2
+
+    def active_links(self):
+        items = rig.arrays(self.rig.run(["pw-dump", "-N"]).stdout)
+        return sum(item["info"].get("state") == "active" for item in items
+                   if item and item.get("type") == "PipeWire:Interface:Link" and item.get("info"))
+
+    def processes(self):
+        """All that does the work: not the guests, not who links."""
+        return [p for p in [self.rig.pipewire, self.rig.backend] if p] + list(self.clients)
+
+    def cpu(self):
+        """Nanoseconds that they have run."""
+        return sum(cpu_of(p.child.pid) for p in self.processes())
+
+    def octets(self):
+        """Their share of memory, but for guests' pages: (PipeWire's, all others')."""
+        sizes = [octets_of(p.child.pid) for p in self.processes()]
+        return sizes[0], sum(sizes[1:])
+
+
+class Guests(Stack):
+    """Streams of guests, in a daemon of ours, inside PipeWire, or in another backend."""
+
+    def __init__(self, b, in_pipewire=False, backend=None, **options):
+        super().__init__(b, backend=backend or [b.path("src", "daemon", "pipewire-xen-snd")],
+                         in_pipewire=in_pipewire, rules=scene.NO_BUDGETS, **options)
+        self.needs_pulse = backend is not None
+        self.guests = []
+
+    def begin(self):
+        if self.needs_pulse:
+            self.clients = [start_pulse(self.rig)]
+
+    def add(self, count):
+        number = len(self.guests) + 1
+        guest = self.rig.frontend(
+            card(count) +
+            "in-turn open 0/@p\n"
+            f"in-turn hw_params 0/@p period={PERIOD} buffer={BUFFER}\n"
+            "in-turn prepare 0/@p\n"
+            f"play 0/@p frames={HOURS} &\n"
+            "moving 0/@p ms=10000\n"
+            "say playing\n"
+            "wait\n", f"guest-{number}", domid=number, name=f"guest-{number}")
+        guest.process.expected = (-signal.SIGTERM,)
+        guest.process.wait_for_line("playing\n", 60)
+        self.guests.append(guest)
+
+    def troubles(self):
+        """What the guests found wrong."""
+        return [line for guest in self.guests for line in guest.process.text().splitlines()
+                if line.startswith("violation")]
+
+
+class PwCats(Stack):
+    """As many clients of PipeWire's own."""
+
+    program = "pw-cat"
+
+    def begin(self):
+        self.clients = []
+        self.file = os.path.join(self.rig.dir, "sound.wav")
+        with wave.open(self.file, "wb") as f:
+            f.setparams((2, 2, scene.RATE, 0, "NONE", ""))
+            f.writeframes(os.urandom(SECONDS * scene.RATE * 4))
+
+    def add(self, count):
+        for _ in range(count):
+            self.clients.append(self.rig.spawn(f"{self.program}-{len(self.clients)}",
+                                               self.command(), env=self.env()))
+
+    def command(self):
+        return ["pw-cat", "--playback", self.file]
+
+    def env(self):
+        return None
+
+
+class Pacats(PwCats):
+    """As many clients that know PulseAudio only."""
+
+    program = "pacat"
+
+    def begin(self):
+        super().begin()
+        self.clients.append(start_pulse(self.rig))
+
+    def command(self):
+        return ["pacat", "--playback", "--client-name", "bench", self.file]
+
+    def env(self):
+        return self.rig.env | {"PULSE_SERVER": "unix:" + pulse_socket(self.rig)}
+
+
+def pulse_socket(machine):
+    return os.path.join(machine.dir, "run", "pulse", "native")
+
+
+def start_pulse(machine):
+    """PipeWire's server for clients of PulseAudio."""
+    with open("/usr/share/pipewire/pipewire-pulse.conf", encoding="utf-8") as f:
+        machine.write("conf/pipewire-pulse.conf", f.read())
+    process = machine.spawn("pipewire-pulse", ["pipewire-pulse"])
+    rig.wait_for("pipewire-pulse", lambda: os.path.exists(pulse_socket(machine)) or
+                 machine.must_run(process))
+    return process
+
+
+def cpu_of(pid):
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as f:
+            total += int(f.read().split()[0])
+    return total
+
+
+def octets_of(pid, what=("Pss:",)):
+    """Of all mappings but those of guests' pages: its proportional share, or else."""
+    total, guests = 0, False
+    with open(f"/proc/{pid}/smaps", encoding="utf-8") as f:
+        for line in f:
+            if not line[0].isupper():
+                guests = "/domain-" in line
+            elif line.startswith(what) and not guests:
+                total += int(line.split()[1]) * 1024
+    return total
