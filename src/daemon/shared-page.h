@@ -1,8 +1,8 @@
 /* pipewire-xen-snd */
 /* SPDX-License-Identifier: MIT */
 
-/* Access to the indices and slots of a page that a guest writes as we do:
- * each access is one load or one store, with the order named. */
+/* Access to the indices and slots of a page that a guest writes as we do. What is read
+ * is read once; an index is one load or one store, with the order named. */
 
 #ifndef XEN_SND_SHARED_PAGE_H
 #define XEN_SND_SHARED_PAGE_H
@@ -22,7 +22,7 @@ static inline void page_store(uint8_t *page, size_t at, uint32_t value)
 	__atomic_store_n((uint32_t *)(page + at), htole32(value), __ATOMIC_RELEASE);
 }
 
-/* Copy out of and into a slot, each word once. `size` in octets, a multiple of 4. */
+/* Copy out of a slot, each word once. `size` in octets, a multiple of 4. */
 static inline void page_read(void *to, const uint8_t *page, size_t at, size_t size)
 {
 	const volatile uint32_t *from = (const volatile uint32_t *)(page + at);
@@ -35,16 +35,10 @@ static inline void page_read(void *to, const uint8_t *page, size_t at, size_t si
 	}
 }
 
+/* Copy into a slot that is not shown yet. */
 static inline void page_write(uint8_t *page, size_t at, const void *from, size_t size)
 {
-	volatile uint32_t *to = (volatile uint32_t *)(page + at);
-	const uint8_t *octets = from;
-	uint32_t word;
-
-	for (; size >= sizeof(word); size -= sizeof(word), octets += sizeof(word)) {
-		memcpy(&word, octets, sizeof(word));
-		*to++ = word;
-	}
+	memcpy(page + at, from, size);
 }
 
 #endif /* XEN_SND_SHARED_PAGE_H */

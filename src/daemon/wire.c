@@ -3,6 +3,7 @@
 
 /* The wire format of sndif, see wire.h. */
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -64,19 +65,19 @@ const struct wire_dialect wire_dialects[WIRE_N_DIALECTS] = {
 	},
 };
 
-static uint32_t get(const uint8_t *p, unsigned int octets)
+/* `octets` from the lowest on, 4 at most */
+static inline uint32_t get(const uint8_t *p, unsigned int octets)
 {
 	uint32_t value = 0;
 
-	while (octets-- > 0)
-		value = value << 8 | p[octets];
-	return value;
+	memcpy(&value, p, octets);
+	return le32toh(value);
 }
 
-static void put(uint8_t *p, unsigned int octets, uint64_t value)
+static inline void put(uint8_t *p, unsigned int octets, uint64_t value)
 {
-	for (; octets-- > 0; value >>= 8)
-		*p++ = value & 0xff;
+	value = htole64(value);
+	memcpy(p, &value, octets);
 }
 
 static struct wire_range get_range(const uint8_t *p)
