@@ -106,19 +106,22 @@ static void tell_reached(const struct domain *domain)
 {
 	const struct budgets *b = &domain->budgets;
 	uint64_t lost = domain->dropped + atomic_load(&b->dropped);
-	char text[N_BUDGETS * 64];
+	char text[N_BUDGETS * 64 + 64];
 	struct spa_strbuf buf;
 	uint32_t id;
 
 	spa_strbuf_init(&buf, text, sizeof(text));
 	for (id = 0; id < N_BUDGETS; id++) {
 		if (budget_reached(b, id) > 0)
-			spa_strbuf_append(&buf, ", %s of %u %"PRIu64" times", budget_infos[id].key,
-					b->of[id].limit, budget_reached(b, id));
+			spa_strbuf_append(&buf, "%s %s of %u %"PRIu64" times", buf.pos ? "," : " reached",
+					budget_infos[id].key, b->of[id].limit, budget_reached(b, id));
 	}
+	if (lost > 0)
+		spa_strbuf_append(&buf, "%s %"PRIu64" lines of log were dropped", buf.pos ? ";" : "",
+				lost);
 	if (buf.pos > 0)
-		pw_log_warn("domain %u: reached%s; %"PRIu64" lines of log were dropped",
-				domain->domid, text + 1, lost);
+		pw_log(lost > 0 ? SPA_LOG_LEVEL_WARN : SPA_LOG_LEVEL_INFO, "domain %u:%s",
+				domain->domid, text);
 }
 
 static void domain_free(struct domain *domain)
