@@ -18,11 +18,9 @@
 
 #include "driven-node.h"
 #include "event-page.h"
-#include "sample.h"
 #include "state.h"
 #include "stream.h"
 
-#define RATE		48000u
 #define BUFFER		16384u		/* frames: a whole number of each quantum */
 #define PERIOD		4096u
 #define MAX_CHANNELS	8u
@@ -81,17 +79,9 @@ static void *map_pages(size_t size)
 static void open_stream(struct bench *b, uint32_t format, uint32_t channels, bool capture)
 {
 	static const struct stream_identity identity = { .guest = "bench", .domid = 3 };
-	struct xen_snd_geometry geometry = {
-		.format = sample_graph_format(format),
-		.guest_format = sample_guest_format(format),
-		.rate = RATE,
-		.channels = channels,
-		.frame_size = channels * wire_format_info(format)->size,
-		.buffer_frames = BUFFER,
-		.period_frames = PERIOD,
-	};
+	const struct xen_snd_geometry geometry =
+		driven_geometry(format, channels, BUFFER, PERIOD);
 
-	sample_default_position(channels, geometry.position);
 	b->watcher.changed = on_changed;
 	memset(b->page, 0, WIRE_PAGE_SIZE);
 	event_page_init(&b->events.page, &wire_dialects[WIRE_DIALECT_2], b->page);

@@ -14,6 +14,25 @@
 #include <spa/pod/pod.h>
 
 #include "driven-node.h"
+#include "sample.h"
+#include "wire.h"
+
+struct xen_snd_geometry driven_geometry(uint32_t format, uint32_t channels, uint32_t buffer,
+		uint32_t period)
+{
+	struct xen_snd_geometry geometry = {
+		.format = sample_graph_format(format),
+		.guest_format = sample_guest_format(format),
+		.rate = DRIVEN_RATE,
+		.channels = channels,
+		.frame_size = channels * wire_format_info(format)->size,
+		.buffer_frames = buffer,
+		.period_frames = period,
+	};
+
+	sample_default_position(channels, geometry.position);
+	return geometry;
+}
 
 static void on_result(void *data, int seq, int res, uint32_t type, const void *result)
 {
@@ -88,7 +107,7 @@ int driven_node_start(struct driven_node *n, driven_memory memory)
 	int res;
 
 	make_buffers(n, memory);
-	n->clock.clock.rate = SPA_FRACTION(1, 48000);
+	n->clock.clock.rate = SPA_FRACTION(1, DRIVEN_RATE);
 	n->io = SPA_IO_BUFFERS_INIT;
 	if ((res = spa_node_set_io(n->node, SPA_IO_Position, &n->clock, sizeof(n->clock))) < 0 ||
 			(res = spa_node_port_enum_params(n->node, 0, n->direction, 0,

@@ -13,6 +13,7 @@
 
 #include "xen-snd.h"
 
+#define DRIVEN_RATE		48000u
 #define DRIVEN_MAX_QUANTUM	1024u
 #define DRIVEN_MAX_FRAME	64u		/* octets: 8 channels of 8 */
 #define DRIVEN_N_BUFFERS	2u
@@ -34,7 +35,11 @@ struct driven_node {
 /* What the node's buffers are made of. */
 typedef uint8_t driven_memory[DRIVEN_N_BUFFERS][DRIVEN_MAX_QUANTUM * DRIVEN_MAX_FRAME];
 
-/* The node of this stream, from the plugin in that file. All return a negative errno. */
+/* Of a stream of such samples, a WIRE_FORMAT_*; buffer and period in frames. */
+struct xen_snd_geometry driven_geometry(uint32_t format, uint32_t channels, uint32_t buffer,
+		uint32_t period);
+
+/* The node of this stream, from the plugin in that file. These return a negative errno. */
 int driven_node_make(struct driven_node *n, const char *plugin, struct xen_snd_stream *stream,
 		bool capture, const struct spa_support *support, uint32_t n_support);
 

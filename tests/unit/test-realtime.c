@@ -22,7 +22,6 @@
 #include "test.h"
 #include "watchdog.h"
 
-#define RATE		48000u
 #define BUFFER		3000u		/* frames: no multiple of any quantum */
 #define N_CYCLES	400u
 #define N_WARM		100u
@@ -125,17 +124,9 @@ static struct spa_log logger = {
 static void open_stream(uint32_t format, uint32_t channels, bool capture, uint32_t period)
 {
 	static const struct stream_identity identity = { .guest = "test", .domid = 3 };
-	struct xen_snd_geometry geometry = {
-		.format = sample_graph_format(format),
-		.guest_format = sample_guest_format(format),
-		.rate = RATE,
-		.channels = channels,
-		.frame_size = channels * wire_format_info(format)->size,
-		.buffer_frames = BUFFER,
-		.period_frames = period,
-	};
+	const struct xen_snd_geometry geometry =
+		driven_geometry(format, channels, BUFFER, period);
 
-	sample_default_position(channels, geometry.position);
 	t.watcher.changed = on_changed;
 	linux_init(&t.guest, LINUX_OLDER, page);
 	event_page_init(&t.events.page, &wire_dialects[WIRE_DIALECT_2], page);
