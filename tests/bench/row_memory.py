@@ -3,7 +3,6 @@
 it does not grow; and what streams cost that do not run."""
 
 import os
-import time
 
 import bench
 import rig
@@ -35,33 +34,21 @@ def growth(b, cycles):
     with rig.Rig(b.build, backend=[b.path("src", "daemon", "pipewire-xen-snd")],
                  rules=scene.NO_BUDGETS) as m:
         m.write("cycle", "hw_params 0/0/0 period=4096 buffer=16384\nprepare 0/0/0\nhw_free 0/0/0\n")
-        file, gate = os.path.join(m.dir, "cycle"), os.path.join(m.dir, "gate")
-        os.mkfifo(gate)
+        file = os.path.join(m.dir, "cycle")
         guest = m.frontend(scene.card("p") + "open 0/0/0\n"
-                           f"times {cycles // 10} {file}\nsay first\nsh head -n1 {gate} >/dev/null\n"
-                           f"times {cycles} {file}\nsay all\nsh head -n1 {gate} >/dev/null\n"
+                           f"times {cycles // 10} {file}\nsay first\n" + scene.wait_go(m, "first") +
+                           f"times {cycles} {file}\nsay all\n" + scene.wait_go(m, "all") +
                            "close 0/0/0\ndetach 0\n")
         sizes = []
         for word in "first", "all":
             guest.process.wait_for_line(word + "\n", 300)
             rig.wait_for("no node", lambda: scene.node() not in m.nodes())
-            sizes.append(stacks.octets_of(m.backend.child.pid, ("Private", "Shared_Dirty")))
-            with open(gate, "w", encoding="ascii") as f:
-                f.write("go\n")
+            sizes.append(m.memory())
+            scene.go(m, word)
         report = guest.join()
     if report["violations"]:
         raise RuntimeError("\n".join(report["violations"]))
-    return (sizes[1] - sizes[0]) / KIB
-
-
-def switches(pid):
-    """How often its threads have gone to sleep, and been woken."""
-    total = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as f:
-            total += sum(int(line.split()[1]) for line in f
-                         if line.startswith("voluntary_ctxt_switches"))
-    return total
+    return sizes[1] - sizes[0]
 
 
 def wakes(b, when, seconds):
@@ -72,18 +59,13 @@ def wakes(b, when, seconds):
         steps += f"in-turn start {stream}\nmoving {stream}\nin-turn drop {stream}\n"
     with rig.Rig(b.build, backend=[b.path("src", "daemon", "pipewire-xen-snd")],
                  rules=scene.NO_BUDGETS) as m:
-        gate = os.path.join(m.dir, "gate")
-        os.mkfifo(gate)
-        guest = m.frontend(stacks.card(IDLE_STREAMS) + steps + f"say idle\nsh head -n1 {gate} >/dev/null\n"
+        guest = m.frontend(stacks.card(IDLE_STREAMS) + steps + "say idle\n" + scene.wait_go(m, "go") +
                            f"close {stream}\ndetach 0\n")
         guest.process.wait_for_line("idle\n", 60)
         rig.wait_for("all nodes", lambda: sum(n.startswith("xen-snd") for n in m.nodes()) == IDLE_STREAMS)
-        time.sleep(1.5)     # what had to be done is done
-        before, from_ = switches(m.backend.child.pid), time.monotonic()
-        time.sleep(seconds)
-        count = (switches(m.backend.child.pid) - before) / (time.monotonic() - from_)
-        with open(gate, "w", encoding="ascii") as f:
-            f.write("go\n")
+        m.wait_for_sleep()
+        count = sum(m.woken(seconds).values()) / seconds
+        scene.go(m, "go")
         guest.join()
     return count
 

@@ -172,13 +172,13 @@ def cpu_of(pid):
     return total
 
 
-def octets_of(pid, what=("Pss:",)):
-    """Of all mappings but those of guests' pages: its proportional share, or else."""
+def octets_of(pid):
+    """Its proportional share of all mappings but those of guests' pages."""
     total, guests = 0, False
     with open(f"/proc/{pid}/smaps", encoding="utf-8") as f:
         for line in f:
             if not line[0].isupper():
                 guests = "/domain-" in line
-            elif line.startswith(what) and not guests:
+            elif line.startswith("Pss:") and not guests:
                 total += int(line.split()[1]) * 1024
     return total

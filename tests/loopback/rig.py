@@ -374,6 +374,34 @@ class Rig:
         return {"descriptors": sum("/domain-" not in name for name in files),
                 "threads": len(os.listdir(proc + "task")), "pages": pages}
 
+    def memory(self):
+        """KiB that are the backend's own."""
+        with open(f"/proc/{self.backend.child.pid}/smaps_rollup", encoding="ascii") as f:
+            return sum(int(line.split()[1]) for line in f
+                       if line.startswith(("Private", "Shared_D")))
+
+    def switches(self):
+        """How often each of the backend's threads was given a processor."""
+        task = f"/proc/{self.backend.child.pid}/task"
+        found = {}
+        for tid in os.listdir(task):
+            with open(f"{task}/{tid}/status", encoding="ascii") as f:
+                status = dict(line.rstrip("\n").split(":\t", 1) for line in f)
+            found[f"{status['Name']} {tid}"] = (int(status["voluntary_ctxt_switches"]) +
+                                                int(status["nonvoluntary_ctxt_switches"]))
+        return found
+
+    def woken(self, seconds):
+        """The backend's threads that ran within so many seconds, and how often."""
+        before = self.switches()
+        time.sleep(seconds)
+        return {name: n - before.get(name, 0) for name, n in self.switches().items()
+                if n != before.get(name, 0)}
+
+    def wait_for_sleep(self):
+        """Until what the backend had to do is done."""
+        wait_for("all of its threads asleep", lambda: not self.woken(1), 20)
+
     def state_file(self):
         return os.path.join(self.env["RUNTIME_DIRECTORY"], "state")
 

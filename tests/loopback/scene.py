@@ -55,6 +55,18 @@ def force_quantum(quantum):
     return f"sh pw-metadata -n settings 0 clock.force-quantum {quantum} >/dev/null\n"
 
 
+def wait_go(machine_, name):
+    """For a script, which waits here for go()."""
+    fifo = os.path.join(machine_.dir, name)
+    os.mkfifo(fifo)
+    return f"sh head -n1 {fifo} >/dev/null\n"
+
+
+def go(machine_, name):
+    with open(os.path.join(machine_.dir, name), "w", encoding="ascii") as fifo:
+        fifo.write("go\n")
+
+
 class Client:
     """A client of the graph, linked and running when wait() is over."""
 
