@@ -107,8 +107,8 @@ boot() {
     # busy host makes a run longer, but no program in the machine can miss a deadline because of it,
     # and idle time costs nothing. So exactness is the same everywhere. It takes one processor, which
     # Dom0 and the guests share; several, in threads of their own, now and then spoil each other's
-    # memory under emulation. A PV kernel dies in QEMU's iret with SMAP on. With FSGSBASE, which Xen
-    # lets PV kernels use, programs now and then found another's thread pointer. Nothing needs KVM.
+    # memory under emulation. A PV kernel dies in QEMU's iret with SMAP on. FSGSBASE is
+    # suspected of programs that now and then lose their thread pointer. Nothing needs KVM.
     timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
         -accel tcg,thread=single -icount shift=1,sleep=off,align=off \
         -cpu max,-smap,-smep,-la57,-fsgsbase -smp 1 -m 3000 \
