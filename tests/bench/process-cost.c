@@ -124,14 +124,14 @@ static void cycle_of_node(struct bench *b, uint32_t quantum)
 }
 
 /* callgrind goes by the names of these two. */
-__attribute__((noinline, noclone)) void measured_copy(void *to, const void *from, size_t size);
+__attribute__((noinline)) void measured_copy(void *to, const void *from, size_t size);
 void measured_copy(void *to, const void *from, size_t size)
 {
 	memcpy(to, from, size);
 	__asm__ volatile ("" ::: "memory");
 }
 
-__attribute__((noinline, noclone)) void part_over(void);
+__attribute__((noinline)) void part_over(void);
 void part_over(void)
 {
 	__asm__ volatile ("" ::: "memory");
