@@ -107,11 +107,10 @@ boot() {
     # busy host makes a run longer, but no program in the machine can miss a deadline because of it,
     # and idle time costs nothing. So exactness is the same everywhere. It takes one processor, which
     # Dom0 and the guests share; several, in threads of their own, now and then spoil each other's
-    # memory under emulation. A PV kernel dies in QEMU's iret with SMAP on. FSGSBASE is
-    # suspected of programs that now and then lose their thread pointer. Nothing needs KVM.
+    # memory under emulation. A PV kernel dies in QEMU's iret with SMAP on. Nothing needs KVM.
     timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
         -accel tcg,thread=single -icount shift=1,sleep=off,align=off \
-        -cpu max,-smap,-smep,-la57,-fsgsbase -smp 1 -m 3000 \
+        -cpu max,-smap,-smep,-la57 -smp 1 -m 3000 \
         -display none -monitor none -serial stdio -no-reboot -nic none \
         -kernel "$BASE/xen.elf" \
         -append "dom0_mem=1500M,max:1500M dom0_max_vcpus=1 console=com1 com1=115200 loglvl=error" \
