@@ -213,7 +213,7 @@ def longest_silence_of_events(positions_file):
     """Seconds between two positions that a running stream was told, at most."""
     with open(positions_file, encoding="ascii") as f:
         lines = [line.split() for line in f]
-    times = [int(ns) / 1e9 for _, _, _, state, _, ns in lines if state == "running"]
+    times = [int(ns) / 1e9 for _, _, _, state, _, ns, _ in lines if state == "running"]
     return max((b - a for a, b in zip(times, times[1:])), default=0)
 
 

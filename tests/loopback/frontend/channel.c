@@ -189,6 +189,7 @@ static void *run_events(void *data)
 		if (__atomic_load_n(&c->quit, __ATOMIC_SEQ_CST))
 			return NULL;
 		pthread_mutex_lock(&c->evt_mutex);
+		c->notified_ns = line_notified(&c->evt_line);
 		if (c->evt_connected)
 			take_events(c, ns);
 		pthread_mutex_unlock(&c->evt_mutex);

@@ -55,7 +55,8 @@ struct channel {
 	uint64_t ignored_position;	/* of a slot with the wrong id, not accepted since */
 	bool has_ignored;
 	uint32_t accepted;
-	uint32_t ignored;		/* to here */
+	uint32_t ignored;
+	uint64_t notified_ns;		/* of the last event, by the backend; to here */
 
 	bool quiet;			/* by the caller of channel_request(): no event may come */
 	uint32_t quiet_prod;

@@ -398,11 +398,12 @@ static const char *name_state(enum pcm_state state)
 static void log_positions(struct pcm *p)
 {
 	for (uint32_t i = 0; positions != NULL && i < p->n_seen; i++)
-		fprintf(positions, "%s %u %u %s %llu %llu\n", p->channel.name,
+		fprintf(positions, "%s %u %u %s %llu %llu %llu\n", p->channel.name,
 				p->seen[i].opened, p->seen[i].started,
 				name_state(p->seen[i].state),
 				(unsigned long long)p->seen[i].frames,
-				(unsigned long long)p->seen[i].ns);
+				(unsigned long long)p->seen[i].ns,
+				(unsigned long long)p->seen[i].notified_ns);
 	free(p->seen);
 	p->seen = NULL;
 	p->n_seen = p->room_seen = 0;

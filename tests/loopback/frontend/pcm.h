@@ -59,6 +59,7 @@ struct geometry {
 struct seen_position {
 	uint64_t frames;
 	uint64_t ns;
+	uint64_t notified_ns;	/* by the backend's clock; of the last, if it came with others */
 	enum pcm_state state;
 	uint32_t opened;	/* how often the stream had been opened */
 	uint32_t started;	/* and started since */

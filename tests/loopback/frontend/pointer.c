@@ -106,8 +106,8 @@ static void remember(struct pcm *p, uint64_t frames, uint64_t ns)
 		p->room_seen = p->room_seen * 2 + 4096;
 	}
 	p->seen[p->n_seen++] = (struct seen_position){
-		.frames = frames, .ns = ns, .state = p->state, .opened = p->opened,
-		.started = p->started };
+		.frames = frames, .ns = ns, .notified_ns = p->channel.notified_ns,
+		.state = p->state, .opened = p->opened, .started = p->started };
 }
 
 /* What is unsigned here is so in the driver: a position that goes back is a huge step. */

@@ -217,6 +217,11 @@ void line_wait(struct line *l)
 		poll(&p, 1, -1);
 }
 
+uint64_t line_notified(const struct line *l)
+{
+	return __atomic_load_n(&l->hv->ports[l->port].notified_ns, __ATOMIC_SEQ_CST);
+}
+
 void line_done(struct line *l)
 {
 	hv_port_unmask(&l->hv->ports[l->port], l->port, l->fd);

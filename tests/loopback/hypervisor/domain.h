@@ -64,6 +64,8 @@ int line_open(struct domain *d, struct line *l);
 void line_close(struct line *l);
 /** wait until it is signalled; it stays masked until line_done() */
 void line_wait(struct line *l);
+/** when the other end last notified it, on CLOCK_MONOTONIC */
+uint64_t line_notified(const struct line *l);
 void line_done(struct line *l);
 /** signal the other end */
 void line_notify(struct line *l);

@@ -57,6 +57,7 @@ struct hv_port {
 	uint32_t remote_domid;	/* of an unbound port: who may bind */
 	uint32_t remote_port;
 	uint32_t virq;
+	uint64_t notified_ns;	/* CLOCK_MONOTONIC when the other end last notified. Atomic */
 };
 
 struct hv_grant {

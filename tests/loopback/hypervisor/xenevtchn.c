@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xenevtchn.h>
@@ -141,14 +142,19 @@ EXPORT int xenevtchn_fd(xenevtchn_handle *h)
 	return h->fd;
 }
 
+/* When it was is for who measures. */
 EXPORT int xenevtchn_notify(xenevtchn_handle *h, evtchn_port_t port)
 {
 	struct binding *b = find_binding(h, port, ENOTCONN);
+	struct timespec t;
 
 	if (b == NULL)
 		return -1;
 	if (b->remote == NULL)
 		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	__atomic_store_n(&b->remote->notified_ns, (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec,
+			__ATOMIC_SEQ_CST);
 	return hv_port_raise(b->remote, b->remote_number, b->remote_fd);
 }
 

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""position: what a guest is told that it has played, beside what the graph has consumed, and when
+it is told, beside when the graph's driver ran. Positions are compared with what comes out of the
+sink's monitor, which gives out what was consumed a cycle ago."""
+
+import bisect
+import os
+import statistics
+
+import bench
+import rig
+import scene
+import stacks
+
+QUANTA = 64, 256, 1024
+MOST = 50           # us from the cycle's start to the event, at p99
+MONITOR_LATE = 1    # cycles
+NS = 1000           # in a us
+
+
+def read_cycles(path):
+    """When each cycle was due and began, and when the node ran: {position: (due, started, awake)}"""
+    with open(path, encoding="ascii") as f:
+        lines = [[int(word) for word in line.split()] for line in f]
+    return {line[0]: (line[1], line[2], line[4]) for line in lines if line[6] == 3}
+
+
+def read_numbers(path):
+    """The number after the last frame of each cycle: [(position, number)]"""
+    with open(path, encoding="ascii") as f:
+        lines = [[int(word) for word in line.split()] for line in f]
+    return [(line[1], line[4] + 1) for line in lines]
+
+
+def read_events(path):
+    """What a running guest was told: [(frames, notified, seen)]. Twins of an event are one."""
+    with open(path, encoding="ascii") as f:
+        lines = [line.split() for line in f]
+    told = [(int(w[4]), int(w[6]), int(w[5])) for w in lines if w[3] == "running"]
+    return [event for before, event in zip([(0, 0, 0)] + told, told) if event[0] != before[0]]
+
+
+def consumed_by_cycle(numbers):
+    """{position of a cycle: what the sink had consumed at its end}"""
+    return {before[0]: after[1] for before, after in zip(numbers, numbers[MONITOR_LATE:])
+            if after[1] > numbers[0][1]}
+
+
+class Told:
+    """The events of one guest, each beside the cycle that it was posted in."""
+
+    def __init__(self, events, cycles, consumed):
+        order = sorted(cycles, key=lambda position: cycles[position][1])
+        begins = [cycles[position][1] for position in order]
+        self.errors, self.posted, self.seen, self.at = [], [], [], []
+        for frames, notified, seen in events:
+            k = bisect.bisect_right(begins, notified) - 1
+            if k < 0 or order[k] not in consumed or k + 1 == len(order):
+                continue
+            awake = cycles[order[k]][2]
+            self.errors.append(frames - consumed[order[k]])
+            self.posted.append((notified - awake) / NS)
+            self.seen.append((seen - awake) / NS)
+            self.at.append((order[k], notified))
+        self.late = [(cycles[position][1] - cycles[position][0]) / NS for position in order]
+        self.driver_at = [(position, cycles[position][1]) for position in order]
+
+
+def quantile(values, percent):
+    return sorted(values)[(len(values) - 1) * percent // 100]
+
+
+def jitter(at):
+    """How much the time between two of them is not the time of their frames, in us."""
+    return [abs((b - a) - (q - p) * 1000000000 / scene.RATE) / NS
+            for (p, a), (q, b) in zip(at, at[1:])]
+
+
+def listen(b, m, name):
+    """A profile of the node of that name, a recording of the sink."""
+    sink = scene.Listener(m, "null-sink", "sink", seconds=b.pick(12, 4))
+    log = os.path.join(m.dir, "profile")
+    profile = scene.Client(m, "profile", [m.tool("graph-profile"), "--log", log, "--node",
+                                          name or f"graph-recorder-{sink.process.child.pid}"])
+    return sink, profile, log
+
+
+def measure(b, quantum, backend=None):
+    """{what: figure} of one guest that plays a while."""
+    frames = b.pick(5, 1) * scene.RATE
+    with rig.Rig(b.build, backend=backend or [b.path("src", "daemon", "pipewire-xen-snd")],
+                 wireplumber=True, quantum=quantum, rules=scene.NO_BUDGETS) as m:
+        if backend:
+            stacks.start_pulse(m)
+        sink, profile, log = listen(b, m, None if backend else scene.node())
+        guest = m.frontend(scene.card("p") + scene.opened() + sink.wait() +
+                           f"play 0/0/0 frames={frames}\ndrain 0/0/0\nclose 0/0/0\ndetach 0\n")
+        report = guest.join()
+        profile.end()
+        sink.end()
+        told = Told(read_events(guest.positions_file), read_cycles(log),
+                    consumed_by_cycle(read_numbers(sink.log)))
+    if report["violations"] and not backend:
+        raise RuntimeError("\n".join(report["violations"]))
+    return figures(told)
+
+
+def figures(told):
+    return {
+        "events": len(told.errors),
+        "error": max(abs(error) for error in told.errors),
+        "posted": statistics.median(told.posted), "posted-p99": quantile(told.posted, 99),
+        "seen": statistics.median(told.seen), "seen-p99": quantile(told.seen, 99),
+        "late": statistics.median(told.late), "late-p99": quantile(told.late, 99),
+        "jitter": quantile(jitter(told.at), 99), "driver-jitter": quantile(jitter(told.driver_at), 99),
+    }
+
+
+# the machine may stall: then the driver is late, too
+BAR = (f"<= {MOST}, or the driver's", lambda ours, theirs: ours <= max(MOST, theirs))
+
+
+def add(b, quantum, ours, peer):
+    def line(case, unit, key, against, theirs, bar=None):
+        b.add("position", f"{case}, {quantum}", unit, [r[key] for r in ours], against, theirs, bar)
+
+    line("error of every event", "frames", "error", "limit", [0], bench.at_most(0))
+    for part in "", "-p99":
+        name = "p99" if part else "median"
+        line(f"cycle start to event, {name}", "us", "posted" + part, "driver's lateness",
+             [r["late" + part] for r in ours], BAR if part else None)
+    line("cycle start to guest, p99", "us", "seen-p99", "driver's lateness",
+         [r["late-p99"] for r in ours])
+    line("interval jitter, p99", "us", "jitter", "driver's", [r["driver-jitter"] for r in ours])
+    for key, case, unit in (("error", "error of every event", "frames"),
+                            ("posted-p99", "cycle start to event, p99", "us"),
+                            ("jitter", "interval jitter, p99", "us")):
+        if peer:
+            line(case, unit, key, "peer", [r[key] for r in peer])
+
+
+def run(b):
+    for quantum in b.pick(QUANTA, QUANTA[1:2]):
+        kinds = {f"position, {quantum}": lambda: measure(b, quantum)}
+        if b.peer:
+            kinds["peer"] = lambda: measure(b, quantum, b.peer.split())
+        results = b.interleaved(kinds)
+        add(b, quantum, results[f"position, {quantum}"], results.get("peer"))
