@@ -13,7 +13,8 @@ import scene
 
 PERIOD, BUFFER = 4096, 16384        # what aplay takes of a card with 64 KiB a stream
 HOURS = 3600 * scene.RATE
-SECONDS = 60        # of what pw-cat and pacat play
+SECONDS = 300       # of what pw-cat and pacat play
+VALUE = 1           # of all samples: what the sink gets is the number of streams
 
 
 STREAMS_OF_PCM = 8      # as many as the backend takes of one PCM
@@ -54,6 +55,16 @@ class Stack:
         self.count = count
         rig.wait_for(f"{count} streams that are linked", self.are_linked, 60)
 
+    def troubles(self):
+        """What those who play found wrong."""
+        return []
+
+    def shrink_to(self, count):
+        """Let the last that were added go, until so many are left. Whole additions go."""
+        while self.count > count:
+            self.count -= self.remove()
+        rig.wait_for(f"{count} streams that are linked", self.are_linked, 60)
+
     def are_linked(self):
         return self.active_links() == self.count * 2
 
@@ -76,6 +87,9 @@ class Stack:
         return sizes[0], sum(sizes[1:])
 
 
+STREAMS_OF_GUEST = 32
+
+
 class Guests(Stack):
     """Streams of guests, in a daemon of ours, inside PipeWire, or in another backend."""
 
@@ -83,30 +97,44 @@ class Guests(Stack):
         super().__init__(b, backend=backend or [b.path("src", "daemon", "pipewire-xen-snd")],
                          in_pipewire=in_pipewire, rules=scene.NO_BUDGETS, **options)
         self.needs_pulse = backend is not None
-        self.guests = []
+        self.guests = []        # each with how many streams it has
+        self.domid = 0
 
     def begin(self):
         if self.needs_pulse:
             self.clients = [start_pulse(self.rig)]
 
     def add(self, count):
-        number = len(self.guests) + 1
+        for first in range(0, count, STREAMS_OF_GUEST):
+            self.add_guest(min(count - first, STREAMS_OF_GUEST))
+
+    def add_guest(self, count):
+        self.domid += 1
+        name = f"guest-{self.domid}"
         guest = self.rig.frontend(
             card(count) +
             "in-turn open 0/@p\n"
             f"in-turn hw_params 0/@p period={PERIOD} buffer={BUFFER}\n"
             "in-turn prepare 0/@p\n"
-            f"play 0/@p frames={HOURS} &\n"
+            f"play 0/@p frames={HOURS} value={VALUE} xruns=0 &\n"
             "moving 0/@p ms=10000\n"
-            "say playing\n"
-            "wait\n", f"guest-{number}", domid=number, name=f"guest-{number}")
+            "say playing\n" +
+            scene.wait_go(self.rig, name + ".end") +
+            "drop 0/@p\nwait\nclose 0/@p\ndetach 0\n", name, domid=self.domid, name=name)
         guest.process.expected = (-signal.SIGTERM,)
         guest.process.wait_for_line("playing\n", 60)
-        self.guests.append(guest)
+        self.guests.append((guest, count))
+
+    def remove(self):
+        guest, count = self.guests.pop()
+        scene.go(self.rig, guest.name + ".end")
+        guest.process.expected = (0, 1)     # what it played has ended too early
+        guest.process.wait(60)
+        return count
 
     def troubles(self):
         """What the guests found wrong."""
-        return [line for guest in self.guests for line in guest.process.text().splitlines()
+        return [line for guest, _ in self.guests for line in guest.process.text().splitlines()
                 if line.startswith("violation")]
 
 
@@ -120,12 +148,16 @@ class PwCats(Stack):
         self.file = os.path.join(self.rig.dir, "sound.wav")
         with wave.open(self.file, "wb") as f:
             f.setparams((2, 2, scene.RATE, 0, "NONE", ""))
-            f.writeframes(os.urandom(SECONDS * scene.RATE * 4))
+            f.writeframes(VALUE.to_bytes(2, "little") * 2 * scene.RATE * SECONDS)
 
     def add(self, count):
         for _ in range(count):
             self.clients.append(self.rig.spawn(f"{self.program}-{len(self.clients)}",
                                                self.command(), env=self.env()))
+
+    def remove(self):
+        self.clients.pop().end()
+        return 1
 
     def command(self):
         return ["pw-cat", "--playback", self.file]

@@ -305,6 +305,12 @@ static int64_t recover(const struct statement *s, struct pcm *p, int64_t res)
 	return res == -EPIPE ? pcm_prepare(p) : res;
 }
 
+static void fill_value(uint8_t *data, uint32_t samples, uint16_t value)
+{
+	for (uint32_t i = 0; i < samples; i++)
+		put16(data + i * 2, value);
+}
+
 static void fill(const struct statement *s, const struct pcm *p, uint64_t start, uint32_t frames,
 		uint8_t *data)
 {
@@ -314,7 +320,9 @@ static void fill(const struct statement *s, const struct pcm *p, uint64_t start,
 		.channels = g->channels,
 	};
 
-	if (get_number(s, "sequence", 0) && sequence.format != NULL)
+	if (get(s, "value", NULL) != NULL && g->format == FORMAT_S16_LE)
+		fill_value(data, frames * g->channels, (uint16_t)get_number(s, "value", 0));
+	else if (get_number(s, "sequence", 0) && sequence.format != NULL)
 		sequence_fill(&sequence, start, frames, data);
 	else if (g->format == FORMAT_S16_LE)
 		pattern_fill(data, start, frames, g->channels);

@@ -12,9 +12,9 @@
  *                       its driver comes up
  *   open S | prepare S [events=0] | start S | drop S | drain S | suspend S | hw_free S | close S
  *   hw_params S rate= format= channels= period= buffer=      (frames)
- *   play S frames= [start=] [chunk=] [sequence=1] [silence=] [xruns=0]
- *       the pattern, or the numbered sequence in the stream's format; an xrun is recovered as
- *       aplay does. With silence= so many frames of it are filled in ahead, before each chunk.
+ *   play S frames= [start=] [chunk=] [sequence=1 | value=] [silence=] [xruns=0]
+ *       the pattern, or the numbered sequence in the stream's format, or samples of one value,
+ *       in S16_LE; an xrun is recovered as aplay does. With silence= so many frames of it are filled in ahead, before each chunk.
  *       With xruns=0 an xrun is a violation
  *   capture S frames= file= [chunk=] [xruns=0]     a % in the name becomes D-P-S
  *   moving S [ms=]                        wait until it runs and its position moves

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""streams: the most that play at once without an xrun. All samples of all streams are one and the
+same small number, so every frame that the sink gets has to be as many times that number as there are
+streams: a client that was not done in time is missing from the sum of its cycle. What the machine
+itself has stalled for is no xrun."""
+
+import array
+import itertools
+import time
+
+import bench
+import rig
+import scene
+import stacks
+
+QUANTA = 64, 256, 1024
+CALM = 1024             # the quantum to change things in
+COUNTS = 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256
+AT_LEAST = 64           # at CALM
+SHORT, LONG = 3, 30     # s
+SETTLE = 0.5            # s, for a new quantum to be everywhere
+AFTER_STALL = 4         # cycles for the graph to be itself again
+NS = 1000000000
+
+NUMBERS = itertools.count(1)     # of probes
+
+
+class Probe:
+    """What the sink gets in some seconds at a quantum."""
+
+    def __init__(self, stack, quantum, seconds):
+        m = stack.rig
+        m.force_quantum(CALM)
+        sink = scene.Listener(m, "null-sink", f"sink-{next(NUMBERS)}", seconds=seconds + 20)
+        sink.process.wait_for_line("ready\n", 20)
+        stalls = m.spawn(f"{sink.process.name}-stalls", [m.tool("stalls")])
+        m.force_quantum(quantum)
+        time.sleep(SETTLE)
+        self.from_ = time.monotonic_ns()
+        time.sleep(seconds)
+        self.to = time.monotonic_ns()
+        m.force_quantum(CALM)
+        for process in stalls, sink.process:
+            process.end(seconds=60)
+        self.quantum, self.sum = quantum, stack.count * stacks.VALUE
+        self.stalls = [tuple(map(int, line.split())) for line in stalls.text().splitlines()]
+        self.read(sink)
+
+    def read(self, sink):
+        """Cycles that were not whole, by when they were due; and how many there were."""
+        with open(sink.raw, "rb") as f:
+            samples = array.array("h", f.read())
+        wanted = array.array("h", [self.sum] * self.quantum * sink.channels)
+        self.xruns, self.cycles, at, next_ = [], 0, 0, None
+        with open(sink.log, encoding="ascii") as f:
+            for line in f:
+                due, position, frames = map(int, line.split()[:3])
+                size = frames * sink.channels
+                if self.from_ <= due <= self.to and frames == self.quantum:
+                    self.cycles += 1
+                    if samples[at:at + size] != wanted or next_ not in (None, position):
+                        self.xruns.append(due)
+                at += size
+                next_ = position + frames
+
+    def is_excused(self, due):
+        """The machine stalled in this cycle or shortly before, for long enough to matter."""
+        cycle = NS * self.quantum // scene.RATE
+        return any(stop - start > cycle // 4 and start - cycle <= due <= stop + AFTER_STALL * cycle
+                   for start, stop in self.stalls)
+
+    def is_clean(self):
+        """The graph ran all the time, and every cycle was whole."""
+        expected = (self.to - self.from_) * scene.RATE // NS // self.quantum
+        return self.cycles > 0.98 * expected and all(map(self.is_excused, self.xruns))
+
+    def __str__(self):
+        excused = sum(map(self.is_excused, self.xruns))
+        return (f"{self.sum // stacks.VALUE} streams at {self.quantum}: {self.cycles} cycles, "
+                f"{len(self.xruns)} not whole, {excused} of them by stalls")
+
+
+def holds(b, stack, quantum, seconds):
+    try:
+        probe = Probe(stack, quantum, seconds)
+    except rig.RigError as e:       # there was not even time to end it
+        b.note(f"{stack.count} streams at {quantum}: {e}")
+        return False
+    troubles = stack.troubles()
+    b.note(f"{probe}{', ' + troubles[0] if troubles else ''}")
+    return probe.is_clean() and not troubles
+
+
+def climb(b, stack, quanta, counts, seconds):
+    """The most at each quantum by a short look, and what each stack of them was made of."""
+    most = {}
+    alive = set(quanta)
+    for count in counts:
+        stack.rig.force_quantum(CALM)
+        stack.add_to(count)
+        alive = {quantum for quantum in sorted(alive, reverse=True)
+                 if holds(b, stack, quantum, seconds)}
+        most.update((quantum, count) for quantum in alive)
+        if not alive:
+            break
+    return most
+
+
+def confirm(b, stack, quantum, most, counts, seconds):
+    """The most, of those that hold long."""
+    for count in [c for c in reversed(counts) if c <= most]:
+        stack.rig.force_quantum(CALM)
+        stack.shrink_to(count)
+        if holds(b, stack, quantum, seconds):
+            return count
+    return 0
+
+
+def measure(b, stack, quanta, counts):
+    with stack:
+        most = climb(b, stack, quanta, counts, b.pick(SHORT, 1))
+        return {quantum: confirm(b, stack, quantum, most.get(quantum, 0), counts, b.pick(LONG, 1))
+                for quantum in sorted(quanta, reverse=True)}
+
+
+def at_least(least):
+    return f">= {least}", lambda ours, theirs: ours >= least
+
+
+def at_least_times(times):
+    return f">= {times} x", lambda ours, theirs: ours >= times * theirs
+
+
+def run(b):
+    quanta, counts = b.pick(QUANTA, (CALM,)), b.pick(COUNTS, (2, 4))
+    kinds = {"daemon": lambda: stacks.Guests(b), "pw-cat": lambda: stacks.PwCats(b)}
+    if b.peer:
+        kinds["peer"] = lambda: stacks.Guests(b, backend=b.peer.split())
+    # a search is long: one of each
+    found = {name: measure(b, make(), quanta, counts) for name, make in kinds.items()}
+    for quantum in quanta:
+        ours = found["daemon"][quantum]
+        if ours == counts[-1]:
+            b.remark(f"streams: no more than {ours} were tried")
+        for against in [name for name in kinds if name != "daemon"]:
+            bar = at_least_times(2) if against == "pw-cat" and quantum > 64 and not b.quick else None
+            b.add("streams", f"held at {quantum}", "", [ours], against, [found[against][quantum]], bar)
+    if not b.quick:
+        b.add("streams", f"held at {CALM}", "", [found["daemon"][CALM]], "limit", [AT_LEAST],
+              at_least(AT_LEAST))
