@@ -56,13 +56,11 @@ static bool has_room(const struct event_page *events)
 	return used <= events->dialect->event_slots - SLOTS_PER_POSITION;
 }
 
-static void write_slot(struct event_page *events, uint32_t index, uint16_t id,
+/* It is not shown yet. */
+static inline void write_slot(struct event_page *events, uint32_t index, uint16_t id,
 		enum wire_event type, uint64_t position)
 {
-	uint8_t packet[WIRE_PACKET_SIZE];
-
-	wire_put_event(packet, id, type, position);
-	page_write(events->page, slot_at(events, index), packet, events->dialect->packet_size);
+	wire_put_event(events->dialect, events->page + slot_at(events, index), id, type, position);
 }
 
 bool event_page_write(struct event_page *events, uint64_t position)

@@ -10,45 +10,9 @@ void position_init(struct position *pos, uint32_t buffer, uint32_t period, bool 
 	*pos = (struct position) { .buffer = buffer, .period = period, .capture = capture };
 }
 
-uint64_t position_now(const struct position *pos)
-{
-	return pos->taken - (pos->capture ? pos->slip : 0);
-}
-
-/* Would the next event find the buffer used up, and does this one wake nobody? */
-static bool must_slip(const struct position *pos, uint32_t frames)
-{
-	uint64_t pending = pos->pending + (position_now(pos) - pos->posted);
-
-	return pos->slip == 0 && pos->period != 0 && pending == pos->period &&
-		(uint64_t)pos->period + frames >= pos->buffer;
-}
-
-bool position_advance(struct position *pos, uint32_t frames)
-{
-	pos->taken += frames;
-	if (!must_slip(pos, frames))
-		return false;
-	pos->slip = 1;
-	if (pos->capture)
-		return false;
-	pos->taken++;
-	return true;
-}
-
-void position_told(struct position *pos)
-{
-	uint64_t pending = pos->pending + (position_now(pos) - pos->posted);
-
-	pos->posted = position_now(pos);
-	if (pos->period != 0 && pending > pos->period)
-		pending %= pos->period;
-	pos->pending = pending;
-}
-
 uint32_t position_until_wake(const struct position *pos)
 {
-	uint64_t pending = pos->pending + (position_now(pos) - pos->posted);
+	uint64_t pending = position_pending(pos);
 
 	if (pos->period == 0)
 		return 0;

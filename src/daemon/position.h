@@ -11,7 +11,8 @@
  *	  +------------------+--------------------------+-----------+
  *
  * All counts are frames since OPEN and never go back. Pure: no I/O, no clock.
- * One thread at a time, whoever holds the stream's gate. */
+ * One thread at a time, whoever holds the stream's gate. What each cycle of the
+ * graph does is inline. */
 
 #ifndef XEN_SND_POSITION_H
 #define XEN_SND_POSITION_H
@@ -32,6 +33,18 @@ struct position {
 
 void position_init(struct position *pos, uint32_t buffer, uint32_t period, bool capture);
 
+/* What to tell the guest now. */
+static inline uint64_t position_now(const struct position *pos)
+{
+	return pos->taken - (pos->capture ? pos->slip : 0);
+}
+
+/* frames that Linux will have counted when it is told position_now() */
+static inline uint64_t position_pending(const struct position *pos)
+{
+	return pos->pending + (position_now(pos) - pos->posted);
+}
+
 /* The graph went on by `frames`.
  *
  * Linux wakes the application only by an event strictly past a period. With a
@@ -42,13 +55,30 @@ void position_init(struct position *pos, uint32_t buffer, uint32_t period, bool 
  *
  * True: playback has just slipped, the caller keeps the frame at `taken` - 1 and
  * gives it to the graph first next time. */
-bool position_advance(struct position *pos, uint32_t frames);
-
-/* What to tell the guest now. */
-uint64_t position_now(const struct position *pos);
+static inline bool position_advance(struct position *pos, uint32_t frames)
+{
+	pos->taken += frames;
+	/* would the next event find the buffer used up, and does this one wake nobody? */
+	if ((uint64_t)pos->period + frames < pos->buffer || position_pending(pos) != pos->period ||
+	    pos->period == 0 || pos->slip > 0)
+		return false;
+	pos->slip = 1;
+	if (pos->capture)
+		return false;
+	pos->taken++;
+	return true;
+}
 
 /* The guest was told position_now(). */
-void position_told(struct position *pos);
+static inline void position_told(struct position *pos)
+{
+	uint64_t pending = position_pending(pos);
+
+	pos->posted = position_now(pos);
+	if (pending > pos->period && pos->period != 0)
+		pending %= pos->period;
+	pos->pending = pending;
+}
 
 /* How many frames more it takes until an event wakes the guest's application. 0: no
  * number does, it wants no events. */

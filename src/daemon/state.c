@@ -306,21 +306,6 @@ void state_set_volume(struct state_record *record, uint32_t channel, int32_t vol
 	atomic_store(&record->volumes[channel].mute, mute);
 }
 
-void state_set_moment(struct state_record *record, const struct state_moment *moment)
-{
-	uint32_t next;
-
-	if (record == NULL)
-		return;
-	next = !atomic_load_explicit(&record->current, memory_order_relaxed);
-	/* one that a kill has left half written is not the current one */
-	atomic_signal_fence(memory_order_seq_cst);
-	record->moments[next] = *moment;
-	atomic_store_explicit(&record->current, next, memory_order_release);
-	/* and whatever is shown to the guest is so after it */
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
 struct state_moment state_get_moment(const struct state_record *record)
 {
 	return record->moments[atomic_load_explicit(&record->current, memory_order_acquire) & 1];

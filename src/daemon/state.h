@@ -106,8 +106,23 @@ const struct state_opened *state_get_opened(const struct state_record *record);
 void state_set_filled(struct state_record *record, uint64_t filled);
 void state_set_volume(struct state_record *record, uint32_t channel, int32_t volume, bool mute);
 
-/* Whoever holds the gate; realtime safe. A kill leaves the old moment or the new. */
-void state_set_moment(struct state_record *record, const struct state_moment *moment);
+/* Whoever holds the gate; realtime safe, and inline since each cycle of the graph does it.
+ * Write what is next to state_next_moment(), all of it, then make it current: a kill leaves
+ * the old moment or the new. */
+static inline struct state_moment *state_next_moment(struct state_record *record)
+{
+	return &record->moments[!atomic_load_explicit(&record->current, memory_order_relaxed)];
+}
+
+static inline void state_set_moment(struct state_record *record, const struct state_moment *moment)
+{
+	/* what a kill leaves half written is not the current one */
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&record->current, moment - record->moments, memory_order_release);
+	/* and whatever is shown to the guest is so after it */
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
 struct state_moment state_get_moment(const struct state_record *record);
 
 #endif /* XEN_SND_STATE_H */

@@ -64,9 +64,14 @@ static void count(atomic_uint_least64_t *counter)
 	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-static void keep(struct stream *s)
+static inline void keep(struct stream *s)
 {
-	const struct state_moment moment = {
+	struct state_moment *moment;
+
+	if (s->record == NULL)
+		return;
+	moment = state_next_moment(s->record);
+	*moment = (struct state_moment) {
 		.taken = s->position.taken,
 		.posted = s->position.posted,
 		.slip = s->position.slip,
@@ -75,12 +80,11 @@ static void keep(struct stream *s)
 		.run = atomic_load_explicit(&s->state, memory_order_relaxed),
 		.permission = atomic_load_explicit(&s->iface.permission, memory_order_relaxed),
 	};
-
-	state_set_moment(s->record, &moment);
+	state_set_moment(s->record, moment);
 }
 
 /* true: an event is written, to be shown */
-static bool write_position(struct stream *s)
+static inline bool write_position(struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
 	uint64_t now = position_now(&s->position);
@@ -98,7 +102,7 @@ static bool write_position(struct stream *s)
 }
 
 /* Killed before keep(), none of it has been; after it, a resume shows the event. */
-static void tell_position(struct stream *s)
+static inline void tell_position(struct stream *s)
 {
 	bool written = write_position(s);
 
@@ -122,13 +126,13 @@ static uint8_t *frame_at(const struct stream *s, uint64_t position)
 static int ring_spans(const struct stream *s, uint64_t position, uint32_t frames,
 		struct xen_snd_span *spans)
 {
-	uint32_t buffer = s->iface.geometry.buffer_frames;
-	uint32_t ahead = buffer - position % buffer;
-	uint32_t first = SPA_MIN(frames, ahead);
+	const struct xen_snd_geometry *g = &s->iface.geometry;
+	uint32_t offset = position % g->buffer_frames;
+	uint32_t first = SPA_MIN(frames, g->buffer_frames - offset);
 
 	if (frames == 0)
 		return 0;
-	spans[0] = (struct xen_snd_span) { frame_at(s, position), first };
+	spans[0] = (struct xen_snd_span) { s->data + (size_t)offset * g->frame_size, first };
 	if (first == frames)
 		return 1;
 	spans[1] = (struct xen_snd_span) { s->data, frames - first };
@@ -187,7 +191,7 @@ static void hold_frame(struct stream *s)
 	s->holding = true;
 }
 
-static void advance(struct stream *s, uint32_t frames)
+static inline void advance(struct stream *s, uint32_t frames)
 {
 	bool slipped = position_advance(&s->position, frames);
 

@@ -158,15 +158,6 @@ void wire_put_response(const struct wire_dialect *dialect, uint8_t packet[WIRE_P
 		put_hw(packet, hw);
 }
 
-void wire_put_event(uint8_t packet[WIRE_PACKET_SIZE], uint16_t id, enum wire_event type,
-		uint64_t position)
-{
-	memset(packet, 0, WIRE_PACKET_SIZE);
-	put(packet + AT_ID, 2, id);
-	packet[AT_OP] = type;
-	put(packet + AT_BODY, 8, position);
-}
-
 int32_t wire_status(int res)
 {
 	static const struct {

@@ -10,9 +10,11 @@
 #ifndef XEN_SND_WIRE_H
 #define XEN_SND_WIRE_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define WIRE_PAGE_SIZE		4096u	/* octets in a granted page, on every architecture */
 #define WIRE_PACKET_SIZE	64u	/* octets in the largest request, response or event */
@@ -146,10 +148,20 @@ void wire_get_request(const struct wire_dialect *dialect,
 void wire_put_response(const struct wire_dialect *dialect, uint8_t packet[WIRE_PACKET_SIZE],
 		const struct wire_request *req, int status, const struct wire_hw *hw);
 
-/* Write an event, of WIRE_PACKET_SIZE octets of which the dialect's packet is the
- * beginning. `position` in octets since OPEN. */
-void wire_put_event(uint8_t packet[WIRE_PACKET_SIZE], uint16_t id, enum wire_event type,
-		uint64_t position);
+/* Write an event of the dialect's packet size. `position` in octets since OPEN. */
+static inline void wire_put_event(const struct wire_dialect *dialect, uint8_t *packet,
+		uint16_t id, enum wire_event type, uint64_t position)
+{
+	/* id, type and five reserved octets; the position; the rest is reserved */
+	const uint64_t words[] = { htole64(id | (uint64_t)type << 16), htole64(position) };
+
+	memcpy(packet, words, sizeof(words));
+	/* what the compiler knows the size of is no call */
+	if (dialect->packet_size == WIRE_PACKET_SIZE)
+		memset(packet + sizeof(words), 0, WIRE_PACKET_SIZE - sizeof(words));
+	else
+		memset(packet + sizeof(words), 0, dialect->packet_size - sizeof(words));
+}
 
 /* The status on the wire for a negative errno of this host (sndif.h: -XEN_Exx
  * of public/errno.h): what that list does not have becomes -EIO. */

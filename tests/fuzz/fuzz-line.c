@@ -412,7 +412,7 @@ static void play(const struct xen_snd_span *span, const struct xen_snd_geometry 
 	size_t size = (size_t)span->frames * g->frame_size;
 
 	if (span->data)
-		frames_copy(g->guest_format, sound, span->data, size);
+		frames_copy(frames_find_mend(g->guest_format), sound, span->data, size);
 }
 
 static void record(const struct xen_snd_span *span, const struct xen_snd_geometry *g)

@@ -45,9 +45,9 @@ TEST(a_sound_that_goes_on_is_not_touched)
 	make_stream(SPA_AUDIO_FORMAT_S16_LE, 2, 1);
 	fill(samples, 20000, FRAMES, FRAMES);
 	memcpy(wanted, samples, sizeof(wanted));
-	fade_apply(&fade, &stream, samples, FRAMES, FRAMES, false);
+	fade_apply(&fade, &stream.geometry, samples, FRAMES, FRAMES, false);
 	check_mem(samples, wanted, sizeof(wanted));
-	fade_apply(&fade, &stream, samples, FRAMES, FRAMES, false);
+	fade_apply(&fade, &stream.geometry, samples, FRAMES, FRAMES, false);
 	check_mem(samples, wanted, sizeof(wanted));
 }
 
@@ -58,7 +58,7 @@ TEST(a_sound_that_breaks_off_decays_in_five_milliseconds)
 
 	make_stream(SPA_AUDIO_FORMAT_S16_LE, 2, 1);
 	fill(samples, 24000, 100, FRAMES);
-	fade_apply(&fade, &stream, samples, 100, FRAMES, false);
+	fade_apply(&fade, &stream.geometry, samples, 100, FRAMES, false);
 	for (i = 0; i < 100; i++)
 		check_eq(samples[i], 24000);
 	for (i = 100; i < 100 + DECAY; i++)
@@ -75,10 +75,10 @@ TEST(a_decay_goes_on_over_short_cycles)
 
 	make_stream(SPA_AUDIO_FORMAT_S16_LE, 2, 1);
 	fill(samples, -24000, 64, 64);
-	fade_apply(&fade, &stream, samples, 64, 64, false);
+	fade_apply(&fade, &stream.geometry, samples, 64, 64, false);
 	for (n = 0; n < 8; n++) {
 		fill(samples, 0, 0, 64);
-		fade_apply(&fade, &stream, samples, 0, 64, false);
+		fade_apply(&fade, &stream.geometry, samples, 0, 64, false);
 		for (i = 0; i < 64; i++, frame++)
 			check_eq(samples[i], frame < DECAY ? -24000 + 100 * (int)(frame + 1) : 0);
 	}
@@ -90,11 +90,11 @@ TEST(a_sound_that_is_back_begins_exactly_as_it_is)
 
 	make_stream(SPA_AUDIO_FORMAT_S16_LE, 2, 1);
 	fill(samples, 24000, 32, 64);
-	fade_apply(&fade, &stream, samples, 32, 64, false);
+	fade_apply(&fade, &stream.geometry, samples, 32, 64, false);
 	check(samples[63] != 0);
 	fill(samples, 1234, 64, 64);
 	memcpy(wanted, samples, sizeof(wanted));
-	fade_apply(&fade, &stream, samples, 64, 64, false);
+	fade_apply(&fade, &stream.geometry, samples, 64, 64, false);
 	check_mem(samples, wanted, sizeof(wanted));
 }
 
@@ -107,12 +107,12 @@ TEST(without_a_rule_a_sound_ends_where_the_guest_ends_it)
 	fade_init(&fade, &stream, false);
 	fill(samples, 24000, 100, FRAMES);
 	memcpy(wanted, samples, sizeof(wanted));
-	fade_apply(&fade, &stream, samples, 100, FRAMES, false);
+	fade_apply(&fade, &stream.geometry, samples, 100, FRAMES, false);
 	check_mem(samples, wanted, sizeof(wanted));
 	/* it is over: that the guest goes is not heard any more */
 	fill(wanted, 0, 0, FRAMES);
 	fill(samples, 0, 0, FRAMES);
-	fade_apply(&fade, &stream, samples, 0, FRAMES, true);
+	fade_apply(&fade, &stream.geometry, samples, 0, FRAMES, true);
 	check_mem(samples, wanted, sizeof(wanted));
 }
 
@@ -124,9 +124,9 @@ TEST(without_a_rule_a_guest_that_has_gone_decays)
 	make_stream(SPA_AUDIO_FORMAT_S16_LE, 2, 1);
 	fade_init(&fade, &stream, false);
 	fill(samples, 24000, FRAMES, FRAMES);
-	fade_apply(&fade, &stream, samples, FRAMES, FRAMES, false);
+	fade_apply(&fade, &stream.geometry, samples, FRAMES, FRAMES, false);
 	fill(samples, 0, 0, FRAMES);
-	fade_apply(&fade, &stream, samples, 0, FRAMES, true);
+	fade_apply(&fade, &stream.geometry, samples, 0, FRAMES, true);
 	check_eq(samples[0], 23900);
 	for (i = 1; i < DECAY; i++)
 		check_eq(samples[i - 1] - samples[i], 100);
@@ -142,9 +142,9 @@ TEST(nothing_follows_silence)
 	fill(samples, 24000, 10, FRAMES);
 	samples[10] = 0;
 	memset(silence, 0, sizeof(silence));
-	fade_apply(&fade, &stream, samples, 11, FRAMES, false);
+	fade_apply(&fade, &stream.geometry, samples, 11, FRAMES, false);
 	check_mem(samples + 10, silence, sizeof(silence) - 20);
-	fade_apply(&fade, &stream, silence, 0, FRAMES, false);
+	fade_apply(&fade, &stream.geometry, silence, 0, FRAMES, false);
 	check_mem(samples + 10, silence, sizeof(silence) - 20);
 }
 
@@ -159,7 +159,7 @@ static void decays_in(uint32_t format, uint32_t size)
 	frames_silence(format, silence, FRAMES * frame);
 	/* half of full scale, near enough, of whatever it is, and never NaN */
 	memset(data, 0x35, size);
-	fade_apply(&fade, &stream, data, 1, FRAMES, false);
+	fade_apply(&fade, &stream.geometry, data, 1, FRAMES, false);
 	check(memcmp(data + frame, silence, size) != 0);
 	for (i = 1; i < FRAMES; i++)
 		check_mem(data + i * frame + size, silence, size);

@@ -47,7 +47,7 @@ static void scrubs_32(uint32_t format, bool big)
 		wanted[i] = bits_32(clean_floats[i], big);
 	}
 	to[N] = 0x5a5a5a5a;
-	frames_copy(format, to, from, sizeof(from));
+	frames_copy(frames_find_mend(format), to, from, sizeof(from));
 	check_mem(to, wanted, sizeof(wanted));
 	check_eq(to[N], 0x5a5a5a5a);
 }
@@ -62,7 +62,7 @@ static void scrubs_64(uint32_t format, bool big)
 		memcpy(&wanted[i], &(double){ clean_floats[i] }, sizeof(wanted[i]));
 	}
 	to[N] = UINT64_C(0x5a5a5a5a5a5a5a5a);
-	frames_copy(format, to, from, sizeof(from));
+	frames_copy(frames_find_mend(format), to, from, sizeof(from));
 	check_mem(to, wanted, sizeof(wanted));
 	check_eq(to[N], UINT64_C(0x5a5a5a5a5a5a5a5a));
 }
@@ -96,7 +96,7 @@ TEST(integers_are_copied_as_they_are)
 	memset(from, 0xff, sizeof(from));
 	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		memset(to, 0, sizeof(to));
-		frames_copy(formats[i], to, from, sizeof(from));
+		frames_copy(frames_find_mend(formats[i]), to, from, sizeof(from));
 		check_mem(to, from, sizeof(from));
 		check_eq(to[64], 0);
 	}
@@ -106,7 +106,7 @@ static void becomes(uint32_t format, uint32_t from, uint32_t wanted)
 {
 	uint32_t to;
 
-	frames_copy(format, &to, &from, sizeof(to));
+	frames_copy(frames_find_mend(format), &to, &from, sizeof(to));
 	check_eq(to, wanted);
 }
 
@@ -175,7 +175,7 @@ TEST(silence_of_unsigned_samples_is_their_middle)
 	for (i = 0; i < SPA_N_ELEMENTS(formats); i++) {
 		frames_silence(formats[i], silence, sizeof(silence));
 		check(memcmp(silence, zero, sizeof(zero)) != 0);
-		frames_copy(formats[i], heard, silence, sizeof(silence));
+		frames_copy(frames_find_mend(formats[i]), heard, silence, sizeof(silence));
 		check_mem(heard, zero, sizeof(zero));
 	}
 }
@@ -184,7 +184,7 @@ TEST(nothing_is_copied_when_there_is_nothing)
 {
 	uint32_t to = 0x5a5a5a5a, from = 1;
 
-	frames_copy(SPA_AUDIO_FORMAT_F32_LE, &to, &from, 0);
+	frames_copy(frames_find_mend(SPA_AUDIO_FORMAT_F32_LE), &to, &from, 0);
 	frames_silence(SPA_AUDIO_FORMAT_F32_LE, &to, 0);
 	check_eq(to, 0x5a5a5a5a);
 }

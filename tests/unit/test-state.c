@@ -77,10 +77,18 @@ static struct state_record *add(uint32_t domid)
 	return state_add(state, &key);
 }
 
+static void set_moment(struct state_record *record)
+{
+	struct state_moment *next = state_next_moment(record);
+
+	*next = moment;
+	state_set_moment(record, next);
+}
+
 /* what a line does in its life */
 static void fill(struct state_record *record)
 {
-	state_set_moment(record, &moment);
+	set_moment(record);
 	state_set_filled(record, 9000);
 	state_set_volume(record, 1, -500, true);
 	state_set_answered(record, 123);
@@ -238,10 +246,10 @@ TEST(a_half_stored_moment_does_not_count)
 	record = add(3);
 	fill(record);
 	for (i = 0; i < 5; i++) {
-		memset(&record->moments[!record->current], 0xa5, sizeof(moment));
+		memset(state_next_moment(record), 0xa5, sizeof(moment));
 		got = state_get_moment(record);
 		check_mem(&got, &moment, sizeof(moment));
-		state_set_moment(record, &moment);
+		set_moment(record);
 	}
 	stop();
 }

@@ -275,8 +275,15 @@ TEST(an_event_is_built_with_zeroes_around)
 
 	wanted.op.cur_pos.position = UINT64_C(0x123456789abcdef0);
 	memset(packet, 0xa5, sizeof(packet));
-	wire_put_event(packet, 0xfffe, WIRE_EVENT_CUR_POS, UINT64_C(0x123456789abcdef0));
+	wire_put_event(&wire_dialects[WIRE_DIALECT_2], packet, 0xfffe, WIRE_EVENT_CUR_POS,
+			UINT64_C(0x123456789abcdef0));
 	check_mem(packet, &wanted, sizeof(wanted));
+	/* half of it, and nothing behind */
+	memset(packet, 0xa5, sizeof(packet));
+	wire_put_event(&wire_dialects[WIRE_DIALECT_RFC], packet, 0xfffe, WIRE_EVENT_CUR_POS,
+			UINT64_C(0x123456789abcdef0));
+	check_mem(packet, &wanted, 32);
+	check_eq(packet[32], 0xa5);
 }
 
 TEST(a_status_is_xens_errno)

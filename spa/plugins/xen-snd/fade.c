@@ -3,10 +3,6 @@
 
 /* The end of a sound that breaks off, see fade.h. */
 
-#include <string.h>
-
-#include <spa/utils/defs.h>
-
 #include "fade.h"
 
 void fade_init(struct fade *fade, const struct xen_snd_stream *stream, bool always)
@@ -20,33 +16,26 @@ void fade_init(struct fade *fade, const struct xen_snd_stream *stream, bool alwa
 	};
 }
 
-static void decay(const struct fade *fade, const struct xen_snd_geometry *g, uint8_t *frame)
+static void step(const struct fade *fade, const struct xen_snd_geometry *g, uint8_t *frame)
 {
 	uint32_t sample = g->frame_size / g->channels, i;
 
-	memcpy(frame, fade->last, g->frame_size);
+	frames_copy_one(frame, fade->last, g->frame_size);
 	for (i = 0; i < g->channels; i++, frame += sample)
 		fade->scale(frame, (float)fade->left / fade->length);
 }
 
-void fade_apply(struct fade *fade, const struct xen_snd_stream *stream, void *data,
+void fade_decay(struct fade *fade, const struct xen_snd_geometry *g, void *data,
 		uint32_t valid, uint32_t frames, bool gone)
 {
-	const struct xen_snd_geometry *g = &stream->geometry;
 	uint8_t *frame = SPA_PTROFF(data, (size_t)valid * g->frame_size, uint8_t);
 
-	if (fade->scale == NULL || frames == 0)
-		return;
-	if (valid > 0) {
-		memcpy(fade->last, frame - g->frame_size, g->frame_size);
-		fade->left = fade->length;
-	}
-	if (valid < frames && !gone && !fade->always)
+	if (fade->scale == NULL || (!gone && !fade->always))
 		fade->left = 0;
 	/* the last step is to the silence that is there */
 	for (; valid < frames && fade->left > 1; valid++, frame += g->frame_size) {
 		fade->left--;
-		decay(fade, g, frame);
+		step(fade, g, frame);
 	}
 	if (valid < frames)
 		fade->left = 0;

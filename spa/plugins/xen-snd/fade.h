@@ -10,6 +10,9 @@
 
 #include <stdbool.h>
 
+#include <spa/utils/defs.h>
+
+#include "frames.h"
 #include "scale.h"
 #include "xen-snd.h"
 
@@ -25,10 +28,24 @@ struct fade {
 
 void fade_init(struct fade *fade, const struct xen_snd_stream *stream, bool always);
 
+/* For fade_apply(): what follows the `valid` frames, if there is any. */
+void fade_decay(struct fade *fade, const struct xen_snd_geometry *g, void *data,
+		uint32_t valid, uint32_t frames, bool gone);
+
 /* Of the `frames` interleaved frames in the graph's format the first `valid` are the
  * guest's, the rest is silence: let it begin with what is left of the decay, if there
  * is to be one. */
-void fade_apply(struct fade *fade, const struct xen_snd_stream *stream, void *data,
-		uint32_t valid, uint32_t frames, bool gone);
+static inline void fade_apply(struct fade *fade, const struct xen_snd_geometry *g, void *data,
+		uint32_t valid, uint32_t frames, bool gone)
+{
+	uint32_t frame = g->frame_size;
+
+	if (valid > 0) {
+		frames_copy_one(fade->last, SPA_PTROFF(data, (size_t)(valid - 1) * frame, void), frame);
+		fade->left = fade->length;
+	}
+	if (valid < frames)
+		fade_decay(fade, g, data, valid, frames, gone);
+}
 
 #endif /* XEN_SND_FADE_H */

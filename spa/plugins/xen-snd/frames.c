@@ -11,116 +11,77 @@
 
 #include "frames.h"
 
-/* exponents of infinity and NaN */
+/* floats that are no finite number have an exponent of ones */
+#define MEND_FLOAT(name,bits,exponent,load)					\
+static void mend_ ## name(void *samples, size_t size)				\
+{										\
+	bits *s = samples, *end = s + size / sizeof(*s);			\
+	for (; s < end; s++)							\
+		*s = (load(*s) & (exponent)) == (exponent) ? 0 : load(*s);	\
+}
+
+#define AS_IT_IS(s)	(s)
 #define F32_EXPONENT	UINT32_C(0x7f800000)
 #define F64_EXPONENT	UINT64_C(0x7ff0000000000000)
 
-static void scrub_32(void *samples, size_t size, uint32_t exponent)
-{
-	uint32_t *s = samples, *end = s + size / sizeof(*s);
+MEND_FLOAT(f32_le, uint32_t, htole32(F32_EXPONENT), AS_IT_IS)
+MEND_FLOAT(f32_be, uint32_t, htobe32(F32_EXPONENT), AS_IT_IS)
+MEND_FLOAT(f64, uint64_t, F64_EXPONENT, AS_IT_IS)
+/* on the way to a guest nothing is found: the graph's floats leave the octets zero that
+ * the exponent is looked for in */
+MEND_FLOAT(f64_oe, uint64_t, F64_EXPONENT, bswap_64)
 
-	for (; s < end; s++) {
-		if ((*s & exponent) == exponent)
-			*s = 0;
-	}
+/* unsigned samples have their sign bit flipped; and what is in the octet above 24 bits
+ * means nothing: a guest is given none of it */
+#define MEND_UNSIGNED(name,type,sign,bits)					\
+static void mend_ ## name(void *samples, size_t size)				\
+{										\
+	type *s = samples, *end = s + size / sizeof(*s);			\
+	for (; s < end; s++)							\
+		*s = (*s ^ (sign)) & (bits);					\
 }
 
-static void scrub_64(void *samples, size_t size, uint64_t exponent)
+#define BITS_24		UINT32_C(0x00ffffff)
+
+MEND_UNSIGNED(u16_le, uint16_t, htole16(0x8000), UINT16_MAX)
+MEND_UNSIGNED(u16_be, uint16_t, htobe16(0x8000), UINT16_MAX)
+MEND_UNSIGNED(u24_le, uint32_t, htole32(UINT32_C(0x00800000)), htole32(BITS_24))
+MEND_UNSIGNED(u24_be, uint32_t, htobe32(UINT32_C(0x00800000)), htobe32(BITS_24))
+MEND_UNSIGNED(u32_le, uint32_t, htole32(UINT32_C(0x80000000)), UINT32_MAX)
+MEND_UNSIGNED(u32_be, uint32_t, htobe32(UINT32_C(0x80000000)), UINT32_MAX)
+
+frames_mend_t frames_find_mend(uint32_t format)
 {
-	uint64_t *s = samples, *end = s + size / sizeof(*s);
-
-	for (; s < end; s++) {
-		if ((*s & exponent) == exponent)
-			*s = 0;
-	}
-}
-
-static void swap_64(void *samples, size_t size)
-{
-	uint64_t *s = samples, *end = s + size / sizeof(*s);
-
-	for (; s < end; s++)
-		*s = bswap_64(*s);
-}
-
-/* the sign bit of unsigned samples, to flip it */
-static void flip_16(void *samples, size_t size, uint16_t sign)
-{
-	uint16_t *s = samples, *end = s + size / sizeof(*s);
-
-	for (; s < end; s++)
-		*s ^= sign;
-}
-
-/* and what is in the octet above 24 bits means nothing: a guest is given none of it */
-static void flip_24(void *samples, size_t size, uint32_t sign, uint32_t bits)
-{
-	uint32_t *s = samples, *end = s + size / sizeof(*s);
-
-	for (; s < end; s++)
-		*s = (*s ^ sign) & bits;
-}
-
-static void flip_32(void *samples, size_t size, uint32_t sign)
-{
-	uint32_t *s = samples, *end = s + size / sizeof(*s);
-
-	for (; s < end; s++)
-		*s ^= sign;
-}
-
-static void flip_signs(uint32_t format, void *samples, size_t size)
-{
-	switch (format) {
-	case SPA_AUDIO_FORMAT_U16_LE:
-		flip_16(samples, size, htole16(0x8000));
-		break;
-	case SPA_AUDIO_FORMAT_U16_BE:
-		flip_16(samples, size, htobe16(0x8000));
-		break;
-	case SPA_AUDIO_FORMAT_U24_32_LE:
-		flip_24(samples, size, htole32(UINT32_C(0x00800000)), htole32(UINT32_C(0x00ffffff)));
-		break;
-	case SPA_AUDIO_FORMAT_U24_32_BE:
-		flip_24(samples, size, htobe32(UINT32_C(0x00800000)), htobe32(UINT32_C(0x00ffffff)));
-		break;
-	case SPA_AUDIO_FORMAT_U32_LE:
-		flip_32(samples, size, htole32(UINT32_C(0x80000000)));
-		break;
-	case SPA_AUDIO_FORMAT_U32_BE:
-		flip_32(samples, size, htobe32(UINT32_C(0x80000000)));
-		break;
-	}
-}
-
-void frames_copy(uint32_t format, void *to, const void *from, size_t size)
-{
-	/* the guest can change its pages meanwhile: check the copy */
-	memcpy(to, from, size);
 	switch (format) {
 	case SPA_AUDIO_FORMAT_F32_LE:
-		scrub_32(to, size, htole32(F32_EXPONENT));
-		break;
+		return mend_f32_le;
 	case SPA_AUDIO_FORMAT_F32_BE:
-		scrub_32(to, size, htobe32(F32_EXPONENT));
-		break;
-	case SPA_AUDIO_FORMAT_F64_OE:
-		/* on the way to a guest nothing is found: the graph's floats leave the
-		 * octets zero that the exponent is looked for in */
-		swap_64(to, size);
-		scrub_64(to, size, F64_EXPONENT);
-		break;
+		return mend_f32_be;
 	case SPA_AUDIO_FORMAT_F64:
-		scrub_64(to, size, F64_EXPONENT);
-		break;
+		return mend_f64;
+	case SPA_AUDIO_FORMAT_F64_OE:
+		return mend_f64_oe;
+	case SPA_AUDIO_FORMAT_U16_LE:
+		return mend_u16_le;
+	case SPA_AUDIO_FORMAT_U16_BE:
+		return mend_u16_be;
+	case SPA_AUDIO_FORMAT_U24_32_LE:
+		return mend_u24_le;
+	case SPA_AUDIO_FORMAT_U24_32_BE:
+		return mend_u24_be;
+	case SPA_AUDIO_FORMAT_U32_LE:
+		return mend_u32_le;
+	case SPA_AUDIO_FORMAT_U32_BE:
+		return mend_u32_be;
 	default:
-		flip_signs(format, to, size);
-		break;
+		return NULL;
 	}
 }
 
 void frames_silence(uint32_t format, void *to, size_t size)
 {
+	frames_mend_t mend;
+
 	switch (format) {
 	case SPA_AUDIO_FORMAT_U8:
 		memset(to, 0x80, size);
@@ -133,7 +94,9 @@ void frames_silence(uint32_t format, void *to, size_t size)
 		break;
 	default:
 		memset(to, 0, size);
-		flip_signs(format, to, size);
+		/* of unsigned samples it is their middle */
+		if ((mend = frames_find_mend(format)) != NULL)
+			mend(to, size);
 		break;
 	}
 }

@@ -3,11 +3,9 @@
 
 /* A guest's own volume, see gain.h. */
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "gain.h"
-#include "scale.h"
 
 #define RAMP_MSEC	5u
 
@@ -19,6 +17,7 @@ void gain_init(struct gain *gain, const struct xen_snd_stream *stream)
 	for (i = 0; i < stream->geometry.channels; i++)
 		gain->now[i] = gain->target[i] = 1.0f;
 	gain->unity = true;
+	gain->scale = scale_find(stream->geometry.format);
 }
 
 static void take_target(struct gain *gain, const struct xen_snd_stream *stream)
@@ -59,21 +58,20 @@ static void settle(struct gain *gain, uint32_t channels)
 		gain->unity = gain->unity && gain->target[i] == 1.0f;
 }
 
-void gain_apply(struct gain *gain, const struct xen_snd_stream *stream, void *data,
+void gain_scale(struct gain *gain, const struct xen_snd_stream *stream, void *data,
 		uint32_t frames)
 {
 	const struct xen_snd_geometry *g = &stream->geometry;
-	scale_func_t scale = scale_find(g->format);
 	uint32_t sample = g->frame_size / g->channels, i;
 	uint8_t *p = data;
 
 	take_target(gain, stream);
-	if (gain->unity || scale == NULL)
+	if (gain->unity || gain->scale == NULL)
 		return;
 	for (; frames > 0; frames--) {
 		step(gain, g->channels);
 		for (i = 0; i < g->channels; i++, p += sample)
-			scale(p, gain->now[i]);
+			gain->scale(p, gain->now[i]);
 	}
 	settle(gain, g->channels);
 }

@@ -7,11 +7,14 @@
 #ifndef XEN_SND_GAIN_H
 #define XEN_SND_GAIN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
+#include "scale.h"
 #include "xen-snd.h"
 
 struct gain {
+	scale_func_t scale;		/* NULL: samples of this format can't */
 	float now[SPA_AUDIO_MAX_CHANNELS];
 	float target[SPA_AUDIO_MAX_CHANNELS];
 	uint32_t serial;		/* of the gains that `target` was taken from */
@@ -22,9 +25,18 @@ struct gain {
 /* Start at unity: the guest of a new stream has set nothing yet. */
 void gain_init(struct gain *gain, const struct xen_snd_stream *stream);
 
-/* Apply the stream's gains to `frames` interleaved frames of the graph's format,
- * in place. At unity the samples are not touched. */
-void gain_apply(struct gain *gain, const struct xen_snd_stream *stream, void *data,
+/* For gain_apply(): take the gains over if they are new, and scale. */
+void gain_scale(struct gain *gain, const struct xen_snd_stream *stream, void *data,
 		uint32_t frames);
+
+/* Apply the stream's gains to `frames` interleaved frames of the graph's format,
+ * in place. At unity, which is all that most guests know, the samples are not touched. */
+static inline void gain_apply(struct gain *gain, const struct xen_snd_stream *stream, void *data,
+		uint32_t frames)
+{
+	if (!gain->unity ||
+	    gain->serial != atomic_load_explicit(&stream->gains.serial, memory_order_acquire))
+		gain_scale(gain, stream, data, frames);
+}
 
 #endif /* XEN_SND_GAIN_H */

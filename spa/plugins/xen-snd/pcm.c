@@ -27,7 +27,6 @@
 #include <spa/pod/parser.h>
 #include <spa/utils/keys.h>
 #include <spa/utils/json.h>
-#include <spa/utils/list.h>
 #include <spa/utils/names.h>
 #include <spa/utils/result.h>
 #include <spa/utils/string.h>
@@ -42,13 +41,6 @@
 #define MAX_BUFFERS		16
 #define DEFAULT_QUANTUM_LIMIT	8192u
 
-struct buffer {
-	struct spa_list link;		/* in `free`, if `is_free` */
-	struct spa_buffer *buffer;
-	uint32_t id;
-	bool is_free;
-};
-
 struct impl {
 	struct spa_handle handle;
 	struct spa_node node;
@@ -58,6 +50,7 @@ struct impl {
 	struct xen_snd_stream *stream;
 	enum spa_direction direction;	/* of the port: OUTPUT for a source */
 	uint32_t quantum_limit;
+	frames_mend_t mend;
 	uint32_t positions[SPA_AUDIO_MAX_CHANNELS];
 
 	/* main thread */
@@ -84,9 +77,9 @@ struct impl {
 	bool have_format;
 
 	/* main thread while stopped, data thread while started */
-	struct buffer buffers[MAX_BUFFERS];
+	struct spa_buffer *buffers[MAX_BUFFERS];
 	uint32_t n_buffers;
-	struct spa_list free;
+	uint32_t free;			/* a bit each; a source's */
 	struct spa_io_buffers *io;
 	struct spa_io_rate_match *rate_match;
 	struct spa_io_position *position;
@@ -440,21 +433,13 @@ static int impl_node_set_param(void *object, uint32_t id, uint32_t flags,
 
 static void recycle(struct impl *this, uint32_t id)
 {
-	struct buffer *b;
-
-	if (id >= this->n_buffers)
-		return;
-	b = &this->buffers[id];
-	if (b->is_free)
-		return;
-	spa_list_append(&this->free, &b->link);
-	b->is_free = true;
+	if (id < this->n_buffers)
+		this->free |= 1u << id;
 }
 
 static void clear_buffers(struct impl *this)
 {
-	this->n_buffers = 0;
-	spa_list_init(&this->free);
+	this->n_buffers = this->free = 0;
 	this->started = false;
 }
 
@@ -474,19 +459,14 @@ static int impl_node_port_use_buffers(void *object, enum spa_direction direction
 		return -ENOSPC;
 
 	for (i = 0; i < n_buffers; i++) {
-		struct buffer *b = &this->buffers[i];
-
 		if (buffers[i]->n_datas < 1 || buffers[i]->datas[0].data == NULL) {
 			spa_log_error(this->log, "%p: buffer %u has no memory", this, i);
 			return -EINVAL;
 		}
-		*b = (struct buffer) { .buffer = buffers[i], .id = i };
+		this->buffers[i] = buffers[i];
 	}
 	this->n_buffers = n_buffers;
-	if (this->direction == SPA_DIRECTION_OUTPUT) {
-		for (i = 0; i < n_buffers; i++)
-			recycle(this, i);
-	}
+	this->free = (1u << n_buffers) - 1;
 	return 0;
 }
 
@@ -666,29 +646,29 @@ static void read_frames(struct impl *this, void *data, uint32_t frames)
 	const struct xen_snd_geometry *g = &this->stream->geometry;
 	const struct xen_snd_cycle cycle = this_cycle(this);
 	struct xen_snd_span spans[XEN_SND_MAX_SPANS];
+	uint32_t frame = g->frame_size, done = 0, valid = 0;
 	uint8_t *to = data;
-	uint32_t done = 0, valid = 0;
 	int i, n;
 
 	n = xen_snd_stream_acquire(this->stream, frames, &cycle, spans);
 	for (i = 0; i < n; i++) {
-		size_t size = (size_t)spans[i].frames * g->frame_size;
+		size_t size = (size_t)spans[i].frames * frame;
 
-		if (spans[i].data)
-			frames_copy(g->guest_format, to, spans[i].data, size);
-		else
-			frames_silence(g->format, to, size);
-		to += size;
 		done += spans[i].frames;
-		/* silence is last */
-		valid = spans[i].data ? done : valid;
+		if (spans[i].data) {
+			frames_copy(this->mend, to, spans[i].data, size);
+			valid = done;	/* silence is last */
+		} else {
+			frames_silence(g->format, to, size);
+		}
+		to += size;
 	}
 	if (n >= 0)
 		xen_snd_stream_release(this->stream, done);
 	gain_apply(&this->gain, this->stream, data, done);
 	if (done < frames)
-		frames_silence(g->format, to, (size_t)(frames - done) * g->frame_size);
-	fade_apply(&this->fade, this->stream, data, valid, frames, n == -ENODEV);
+		frames_silence(g->format, to, (size_t)(frames - done) * frame);
+	fade_apply(&this->fade, g, data, valid, frames, n == -ENODEV);
 }
 
 /* Frames into the guest's ring. Changes them: nobody else reads this buffer, the
@@ -707,7 +687,7 @@ static void write_frames(struct impl *this, void *data, uint32_t frames)
 	for (i = 0; i < n; i++) {
 		size_t size = (size_t)spans[i].frames * g->frame_size;
 
-		frames_copy(g->guest_format, spans[i].data, from, size);
+		frames_copy(this->mend, spans[i].data, from, size);
 		from += size;
 		done += spans[i].frames;
 	}
@@ -720,28 +700,23 @@ static int process_source(struct impl *this)
 	uint32_t frame = this->stream->geometry.frame_size, frames;
 	struct spa_io_buffers *io = this->io;
 	struct spa_data *d;
-	struct buffer *b;
+	uint32_t id;
 
 	if (io->status == SPA_STATUS_HAVE_DATA)
 		return SPA_STATUS_HAVE_DATA;
 	recycle(this, io->buffer_id);
 	io->buffer_id = SPA_ID_INVALID;
-	if (spa_list_is_empty(&this->free))
+	if (this->free == 0)
 		return io->status = -EPIPE;
+	id = __builtin_ctz(this->free);
+	this->free &= ~(1u << id);
 
-	b = spa_list_first(&this->free, struct buffer, link);
-	spa_list_remove(&b->link);
-	b->is_free = false;
-
-	d = &b->buffer->datas[0];
+	d = &this->buffers[id]->datas[0];
 	frames = SPA_MIN(wanted_frames(this), d->maxsize / frame);
 	read_frames(this, d->data, frames);
-	d->chunk->offset = 0;
-	d->chunk->size = frames * frame;
-	d->chunk->stride = frame;
-	d->chunk->flags = 0;
+	*d->chunk = (struct spa_chunk) { .size = frames * frame, .stride = frame };
 
-	io->buffer_id = b->id;
+	io->buffer_id = id;
 	io->status = SPA_STATUS_HAVE_DATA;
 	return SPA_STATUS_HAVE_DATA;
 }
@@ -755,7 +730,7 @@ static int process_sink(struct impl *this)
 	if (io->status != SPA_STATUS_HAVE_DATA || io->buffer_id >= this->n_buffers)
 		return io->status = SPA_STATUS_NEED_DATA;
 
-	d = &this->buffers[io->buffer_id].buffer->datas[0];
+	d = &this->buffers[io->buffer_id]->datas[0];
 	offset = SPA_MIN(d->chunk->offset, d->maxsize);
 	size = SPA_MIN(d->chunk->size, d->maxsize - offset);
 	write_frames(this, SPA_PTROFF(d->data, offset, void), size / frame);
@@ -927,7 +902,7 @@ static int impl_init(const struct spa_handle_factory *factory, struct spa_handle
 	this->node.iface = SPA_INTERFACE_INIT(SPA_TYPE_INTERFACE_Node, SPA_VERSION_NODE,
 			&impl_node, this);
 	spa_hook_list_init(&this->hooks);
-	spa_list_init(&this->free);
+	this->mend = frames_find_mend(this->stream->geometry.guest_format);
 	gain_init(&this->gain, this->stream);
 	fade_init(&this->fade, this->stream, spa_atob(spa_dict_lookup(info, XEN_SND_KEY_FADE)));
 	init_positions(this, spa_dict_lookup(info, SPA_KEY_AUDIO_POSITION));

@@ -96,20 +96,27 @@ struct xen_snd_stream_methods {
 	void (*allow) (void *object, bool allowed);
 };
 
-#define xen_snd_stream_method(s,method,...)					\
-({										\
-	int _res = -ENOTSUP;							\
-	spa_interface_call_res(&(s)->iface, struct xen_snd_stream_methods,	\
-			_res, method, 0, ##__VA_ARGS__);			\
-	_res;									\
-})
+/* Every version has all of them: who takes a stream has looked at its version. */
+static inline const struct xen_snd_stream_methods *xen_snd_stream_methods(
+		const struct xen_snd_stream *stream)
+{
+	return stream->iface.cb.funcs;
+}
 
-#define xen_snd_stream_acquire(s,...)	xen_snd_stream_method(s, acquire, __VA_ARGS__)
-#define xen_snd_stream_release(s,...)						\
-	spa_interface_call(&(s)->iface, struct xen_snd_stream_methods,		\
-			release, 0, __VA_ARGS__)
-#define xen_snd_stream_allow(s,...)						\
-	spa_interface_call(&(s)->iface, struct xen_snd_stream_methods,		\
-			allow, 0, __VA_ARGS__)
+static inline int xen_snd_stream_acquire(struct xen_snd_stream *stream, uint32_t frames,
+		const struct xen_snd_cycle *cycle, struct xen_snd_span spans[XEN_SND_MAX_SPANS])
+{
+	return xen_snd_stream_methods(stream)->acquire(stream->iface.cb.data, frames, cycle, spans);
+}
+
+static inline void xen_snd_stream_release(struct xen_snd_stream *stream, uint32_t frames)
+{
+	xen_snd_stream_methods(stream)->release(stream->iface.cb.data, frames);
+}
+
+static inline void xen_snd_stream_allow(struct xen_snd_stream *stream, bool allowed)
+{
+	xen_snd_stream_methods(stream)->allow(stream->iface.cb.data, allowed);
+}
 
 #endif /* XEN_SND_H */
