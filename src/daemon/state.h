@@ -111,11 +111,15 @@ void state_set_volume(struct state_record *record, uint32_t channel, int32_t vol
  * the old moment or the new. */
 static inline struct state_moment *state_next_moment(struct state_record *record)
 {
+	if (record == NULL)
+		return NULL;
 	return &record->moments[!atomic_load_explicit(&record->current, memory_order_relaxed)];
 }
 
 static inline void state_set_moment(struct state_record *record, const struct state_moment *moment)
 {
+	if (record == NULL)
+		return;
 	/* what a kill leaves half written is not the current one */
 	atomic_signal_fence(memory_order_seq_cst);
 	atomic_store_explicit(&record->current, moment - record->moments, memory_order_release);

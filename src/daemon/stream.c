@@ -66,11 +66,10 @@ static void count(atomic_uint_least64_t *counter)
 
 static inline void keep(struct stream *s)
 {
-	struct state_moment *moment;
+	struct state_moment *moment = state_next_moment(s->record);
 
-	if (s->record == NULL)
+	if (moment == NULL)
 		return;
-	moment = state_next_moment(s->record);
 	*moment = (struct state_moment) {
 		.taken = s->position.taken,
 		.posted = s->position.posted,

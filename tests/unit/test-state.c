@@ -81,7 +81,8 @@ static void set_moment(struct state_record *record)
 {
 	struct state_moment *next = state_next_moment(record);
 
-	*next = moment;
+	if (next)
+		*next = moment;
 	state_set_moment(record, next);
 }
 
