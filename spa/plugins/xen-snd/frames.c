@@ -11,44 +11,41 @@
 
 #include "frames.h"
 
-/* floats that are no finite number have an exponent of ones */
-#define MEND_FLOAT(name,bits,exponent,load)					\
+#define MEND(name,type,mended)							\
 static void mend_ ## name(void *samples, size_t size)				\
 {										\
-	bits *s = samples, *end = s + size / sizeof(*s);			\
-	for (; s < end; s++)							\
-		*s = (load(*s) & (exponent)) == (exponent) ? 0 : load(*s);	\
+	uint8_t *p = samples, *end = p + size;					\
+	type s;									\
+	for (; p < end; p += sizeof(s)) {					\
+		memcpy(&s, p, sizeof(s));					\
+		s = (mended);							\
+		memcpy(p, &s, sizeof(s));					\
+	}									\
 }
 
-#define AS_IT_IS(s)	(s)
+/* floats that are no finite number have an exponent of ones */
+#define FINITE(s,exponent)	(((s) & (exponent)) == (exponent) ? 0 : (s))
 #define F32_EXPONENT	UINT32_C(0x7f800000)
 #define F64_EXPONENT	UINT64_C(0x7ff0000000000000)
 
-MEND_FLOAT(f32_le, uint32_t, htole32(F32_EXPONENT), AS_IT_IS)
-MEND_FLOAT(f32_be, uint32_t, htobe32(F32_EXPONENT), AS_IT_IS)
-MEND_FLOAT(f64, uint64_t, F64_EXPONENT, AS_IT_IS)
+MEND(f32_le, uint32_t, FINITE(s, htole32(F32_EXPONENT)))
+MEND(f32_be, uint32_t, FINITE(s, htobe32(F32_EXPONENT)))
+MEND(f64, uint64_t, FINITE(s, F64_EXPONENT))
 /* on the way to a guest nothing is found: the graph's floats leave the octets zero that
  * the exponent is looked for in */
-MEND_FLOAT(f64_oe, uint64_t, F64_EXPONENT, bswap_64)
+MEND(f64_oe, uint64_t, FINITE(bswap_64(s), F64_EXPONENT))
 
 /* unsigned samples have their sign bit flipped; and what is in the octet above 24 bits
  * means nothing: a guest is given none of it */
-#define MEND_UNSIGNED(name,type,sign,bits)					\
-static void mend_ ## name(void *samples, size_t size)				\
-{										\
-	type *s = samples, *end = s + size / sizeof(*s);			\
-	for (; s < end; s++)							\
-		*s = (*s ^ (sign)) & (bits);					\
-}
+#define FLIP(s,sign)		((s) ^ (sign))
+#define BITS_24			UINT32_C(0x00ffffff)
 
-#define BITS_24		UINT32_C(0x00ffffff)
-
-MEND_UNSIGNED(u16_le, uint16_t, htole16(0x8000), UINT16_MAX)
-MEND_UNSIGNED(u16_be, uint16_t, htobe16(0x8000), UINT16_MAX)
-MEND_UNSIGNED(u24_le, uint32_t, htole32(UINT32_C(0x00800000)), htole32(BITS_24))
-MEND_UNSIGNED(u24_be, uint32_t, htobe32(UINT32_C(0x00800000)), htobe32(BITS_24))
-MEND_UNSIGNED(u32_le, uint32_t, htole32(UINT32_C(0x80000000)), UINT32_MAX)
-MEND_UNSIGNED(u32_be, uint32_t, htobe32(UINT32_C(0x80000000)), UINT32_MAX)
+MEND(u16_le, uint16_t, FLIP(s, htole16(0x8000)))
+MEND(u16_be, uint16_t, FLIP(s, htobe16(0x8000)))
+MEND(u24_le, uint32_t, FLIP(s, htole32(UINT32_C(0x00800000))) & htole32(BITS_24))
+MEND(u24_be, uint32_t, FLIP(s, htobe32(UINT32_C(0x00800000))) & htobe32(BITS_24))
+MEND(u32_le, uint32_t, FLIP(s, htole32(UINT32_C(0x80000000))))
+MEND(u32_be, uint32_t, FLIP(s, htobe32(UINT32_C(0x80000000))))
 
 frames_mend_t frames_find_mend(uint32_t format)
 {
