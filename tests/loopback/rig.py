@@ -47,15 +47,19 @@ context.modules = [
     { name = libpipewire-module-link-factory }
     { name = libpipewire-module-session-manager }
 ]
-context.objects = [
+context.objects = [ %(sinks)s ]
+"""
+
+# The first of several is the default sink.
+SINK = """
     { factory = adapter
         args = {
             factory.name = support.null-audio-sink
-            node.name = null-sink
+            node.name = %(name)s
             media.class = Audio/Sink
             node.driver = true
-            priority.driver = 20000
-            priority.session = 2000
+            priority.driver = %(driver_priority)d
+            priority.session = %(session_priority)d
             object.linger = true
             audio.position = [ FL FR ]
             audio.rate = %(rate)d
@@ -63,7 +67,6 @@ context.objects = [
             %(port_config)s
         }
     }
-]
 """
 
 PORT_CONFIG = "adapter.auto-port-config = { mode = dsp monitor = true position = preserve }"
@@ -107,6 +110,20 @@ alsa_monitor.enabled = false
 v4l2_monitor.enabled = false
 libcamera_monitor.enabled = false
 default_access.properties["enable-flatpak-portal"] = false
+"""
+
+
+# the same for 0.5: no devices, and no D-Bus
+WIREPLUMBER_05 = """\
+wireplumber.profiles = {
+    main = {
+        hardware.audio = disabled
+        hardware.bluetooth = disabled
+        hardware.video-capture = disabled
+        support.dbus = disabled
+        support.logind = disabled
+    }
+}
 """
 
 
@@ -177,21 +194,24 @@ class Process:
 
 
 class Rig:
-    """One loopback machine. Use it as a context manager."""
+    """One loopback machine. Use it as a context manager. `wireplumber`: True for the machine's,
+    "0.5" for that, with all of PipeWire, from Debian's backports."""
 
     def __init__(self, build, product=None, keep=None, rate=48000, quantum=None, wireplumber=False,
                  module_args="", rules="", backend=None, in_pipewire=False,
-                 allow_capture=True):
+                 allow_capture=True, sinks=("null-sink",)):
         self.build = os.path.realpath(build)
         self.product = os.path.realpath(product or build)
         self.keep = keep
         self.rate = rate
         self.quantum = quantum
         self.wireplumber = wireplumber
+        self.root = find_wireplumber() if wireplumber == "0.5" else "/"
         self.module_args = module_args
         self.rules = (ALLOW_CAPTURE if allow_capture else "") + rules
         self.backend_command = backend
         self.in_pipewire = in_pipewire
+        self.sinks = sinks
         self.processes = []
         self.backend = None
         self.backend_env = {}   # what it has besides everybody's
@@ -254,7 +274,10 @@ class Rig:
             XDG_CACHE_HOME=os.path.join(self.dir, "cache"),
             PATH=self.path("tests", "tools") + ":" + env.get("PATH", "/usr/bin:/bin"),
         )
-        return env | product_dirs(self.build)
+        env.update(product_dirs(self.build, self.root))
+        if self.root != "/":
+            env.update(other_dirs(self.root, env))
+        return env
 
     def spawn(self, name, command, **kwargs):
         process = Process(self, name, command, **kwargs)
@@ -317,13 +340,20 @@ class Rig:
         props = "" if self.wireplumber else f"stream.props = {{ {STREAM_PORT_CONFIG} }} "
         return {"args": props + self.module_args, "rules": self.rules}
 
+    def sink_objects(self):
+        for number, name in enumerate(self.sinks):
+            yield SINK % {"name": name, "rate": self.rate,
+                          "driver_priority": 20000 - number, "session_priority": 2000 - number,
+                          "port_config": "" if self.wireplumber else PORT_CONFIG}
+
     def start_pipewire(self):
         # the rig's configuration directory hides the system's
         for name in ("client.conf", "client-rt.conf"):
-            shutil.copy(os.path.join("/usr/share/pipewire", name), os.path.join(self.dir, "conf"))
-        port_config = "" if self.wireplumber else PORT_CONFIG
+            source = os.path.join(self.root, "usr/share/pipewire", name)
+            if os.path.exists(source):
+                shutil.copy(source, os.path.join(self.dir, "conf"))
         self.write("conf/headless.conf",
-                   HEADLESS_CONF % {"rate": self.rate, "port_config": port_config})
+                   HEADLESS_CONF % {"rate": self.rate, "sinks": "".join(self.sink_objects())})
         if self.in_pipewire:
             self.write("conf/headless.conf.d/50-xen-snd.conf", MODULE_CONF % self.stream_args())
         self.start_pipewire_server()
@@ -331,7 +361,8 @@ class Rig:
         wait_for("pipewire", lambda: os.path.exists(socket) or self.must_run(self.pipewire))
         if self.wireplumber:
             self.start_wireplumber()
-        wait_for("null-sink", lambda: "null-sink" in self.run(["pw-link", "-i"]).stdout)
+        wait_for("the sinks", lambda: set(self.sinks) <= {
+            line.split(":")[0] for line in self.run(["pw-link", "-i"]).stdout.splitlines()})
         if self.quantum is not None:
             self.force_quantum(self.quantum)
 
@@ -342,6 +373,7 @@ class Rig:
         self.write("config/wireplumber/main.lua.d/51-rig.lua", WIREPLUMBER_MAIN)
         self.write("config/wireplumber/bluetooth.lua.d/51-rig.lua",
                    "bluez_monitor.enabled = false\n")
+        self.write("config/wireplumber/wireplumber.conf.d/51-rig.conf", WIREPLUMBER_05)
         env = dict(self.env)
         del env["PIPEWIRE_CONFIG_DIR"]
         self.wireplumber_process = self.spawn("wireplumber", ["wireplumber"], env=env)
@@ -354,7 +386,7 @@ class Rig:
             return
         self.write("conf/xen-snd.conf", DAEMON_CONF % self.stream_args())
         self.backend = self.spawn("backend", self.backend_command,
-                                  env=self.env | product_dirs(self.product) |
+                                  env=self.env | product_dirs(self.product, self.root) |
                                   self.backend_env)
 
     def kill_backend(self):
@@ -496,12 +528,21 @@ def lateness_of(process):
     return int(words[-1].split()[0]) if len(words) > 1 else 0
 
 
-def product_dirs(build):
+def product_dirs(build, root="/"):
     """Where PipeWire is to look for the module and the plugin of a build, and for its own."""
     return {"SPA_PLUGIN_DIR": os.path.join(build, "spa", "plugins") + ":" +
-            pkg_dir("libspa-0.2", "plugindir"),
+            root + pkg_dir("libspa-0.2", "plugindir"),
             "PIPEWIRE_MODULE_DIR": os.path.join(build, "src", "daemon") + ":" +
-            pkg_dir("libpipewire-0.3", "moduledir")}
+            root + pkg_dir("libpipewire-0.3", "moduledir")}
+
+
+def other_dirs(root, env):
+    """What runs PipeWire and WirePlumber as they were unpacked there."""
+    libraries = root + pkg_dir("libpipewire-0.3", "libdir")
+    return {"PATH": root + "/usr/bin:" + env["PATH"],
+            "LD_LIBRARY_PATH": env["LD_LIBRARY_PATH"] + ":" + libraries,
+            "WIREPLUMBER_MODULE_DIR": libraries + "/wireplumber-0.5",
+            "XDG_DATA_DIRS": root + "/usr/share"}
 
 
 def pkg_dir(package, variable):
@@ -511,6 +552,11 @@ def pkg_dir(package, variable):
 
 def find_xenstored():
     return subprocess.run([os.path.join(HERE, "get-xenstored")], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def find_wireplumber():
+    return subprocess.run([os.path.join(HERE, "get-wireplumber")], check=True,
                           stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
