@@ -217,6 +217,16 @@ def longest_silence_of_events(positions_file):
     return max((b - a for a, b in zip(times, times[1:])), default=0)
 
 
+def is_at_rate(t, positions_file):
+    """Whatever the graph's rate is, the stream is consumed at its own."""
+    with open(positions_file, encoding="ascii") as f:
+        lines = [line.split() for line in f if " running " in line]
+    (first, start), (last, end) = [(int(w[4]), int(w[5])) for w in (lines[0], lines[-1])]
+    per_second = (last - first) / ((end - start) / 1e9)
+    t.ok(0.95 < per_second / RATE < 1.05, "the stream was consumed at its rate",
+         f"{per_second:.0f} frames a second")
+
+
 def check_pattern(tap, machine_, raw, expect, what, channels=2, start=0, breaks=0):
     command = [machine_.tool("pattern"), "check", "--channels", str(channels), "--start",
                str(start), *(["--breaks", str(breaks)] if breaks else [])]

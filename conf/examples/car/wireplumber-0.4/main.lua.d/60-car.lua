@@ -1,0 +1,2 @@
+-- A car starts each time alike.
+stream_defaults.enabled = false
