@@ -41,7 +41,7 @@ class Line:
         theirs, ratio = self.theirs_median(), self.ratio()
         against = self.against if theirs is None else f"{number(theirs)} {self.against}"
         return (self.row, self.case, self.unit, number(self.ours_median()), against,
-                "" if ratio is None else f"{ratio:.2f}" if ratio >= 0.01 else f"{ratio:.1e}", self.must,
+                "" if ratio is None else times(ratio), self.must,
                 {None: "", True: "holds", False: "MISSED"}[self.holds])
 
     def record(self):
@@ -50,12 +50,18 @@ class Line:
                 "must": self.must, "holds": self.holds}
 
 
+def times(ratio):
+    if ratio == 0:
+        return "0"
+    return f"{ratio:.2f}" if ratio >= 0.01 else f"{ratio:.1e}"
+
+
 def at_most(most, unit=""):
     return f"<= {number(most)} {unit}".rstrip(), lambda ours, theirs: ours <= most
 
 
-def at_most_times(times):
-    return f"<= {times:g} x", lambda ours, theirs: ours <= times * theirs
+def at_most_times(factor):
+    return f"<= {factor:g} x", lambda ours, theirs: ours <= factor * theirs
 
 
 def number(value):

@@ -4,7 +4,6 @@ it is told, beside when the graph's driver ran. Positions are compared with what
 sink's monitor, which gives out what was consumed a cycle ago."""
 
 import bisect
-import os
 import statistics
 
 import bench
@@ -25,11 +24,24 @@ def read_cycles(path):
     return {line[0]: (line[1], line[2], line[4]) for line in lines if line[6] == 3}
 
 
+def read_recorded(path):
+    with open(path, encoding="ascii") as f:
+        return [[int(word) for word in line.split()] for line in f]
+
+
 def read_numbers(path):
     """The number after the last frame of each cycle: [(position, number)]"""
-    with open(path, encoding="ascii") as f:
-        lines = [[int(word) for word in line.split()] for line in f]
-    return [(line[1], line[4] + 1) for line in lines]
+    return [(line[1], line[4] + 1) for line in read_recorded(path)]
+
+
+def read_so_far(path):
+    """Frames until the end of each cycle: [(position, frames)]"""
+    return [(line[1], line[3]) for line in read_recorded(path)]
+
+
+def read_due(path):
+    """When each cycle was due: {position: ns}"""
+    return {line[1]: line[0] for line in read_recorded(path)}
 
 
 def read_events(path):
@@ -42,8 +54,7 @@ def read_events(path):
 
 def consumed_by_cycle(numbers):
     """{position of a cycle: what the sink had consumed at its end}"""
-    return {before[0]: after[1] for before, after in zip(numbers, numbers[MONITOR_LATE:])
-            if after[1] > numbers[0][1]}
+    return {before[0]: after[1] for before, after in zip(numbers, numbers[MONITOR_LATE:])}
 
 
 class Told:
@@ -79,10 +90,7 @@ def jitter(at):
 def listen(b, m, name):
     """A profile of the node of that name, a recording of the sink."""
     sink = scene.Listener(m, "null-sink", "sink", seconds=b.pick(12, 4))
-    log = os.path.join(m.dir, "profile")
-    profile = scene.Client(m, "profile", [m.tool("graph-profile"), "--log", log, "--node",
-                                          name or f"graph-recorder-{sink.process.child.pid}"])
-    return sink, profile, log
+    return sink, scene.Profile(m, name or f"graph-recorder-{sink.process.child.pid}")
 
 
 def measure(b, quantum, backend=None):
@@ -92,13 +100,13 @@ def measure(b, quantum, backend=None):
                  wireplumber=True, quantum=quantum, rules=scene.NO_BUDGETS) as m:
         if backend:
             stacks.start_pulse(m)
-        sink, profile, log = listen(b, m, None if backend else scene.node())
+        sink, profile = listen(b, m, None if backend else scene.node())
         guest = m.frontend(scene.card("p") + scene.opened() + sink.wait() +
                            f"play 0/0/0 frames={frames}\ndrain 0/0/0\nclose 0/0/0\ndetach 0\n")
         report = guest.join()
         profile.end()
         sink.end()
-        told = Told(read_events(guest.positions_file), read_cycles(log),
+        told = Told(read_events(guest.positions_file), read_cycles(profile.log),
                     consumed_by_cycle(read_numbers(sink.log)))
     if report["violations"] and not backend:
         raise RuntimeError("\n".join(report["violations"]))

@@ -5,6 +5,7 @@ import array
 import os
 import struct
 import subprocess
+import time
 
 import rig
 
@@ -118,6 +119,21 @@ class Listener(Client):
         out = self.machine.run([os.path.join(rig.HERE, "..", "tools", "compare-positions"),
                                 "--numbers", positions, self.log])
         tap.ok(out.returncode == 0, what, out.stdout + out.stderr)
+
+
+class Profile(Client):
+    """When a node ran, as PipeWire's profiler says."""
+
+    FLUSH = 1.2     # s: it tells what it knows once a second
+
+    def __init__(self, machine_, node_name):
+        self.log = os.path.join(machine_.dir, "profile")
+        super().__init__(machine_, "profile", [
+            machine_.tool("graph-profile"), "--node", node_name, "--log", self.log])
+
+    def end(self, server_died=False):
+        time.sleep(self.FLUSH)
+        super().end(server_died)
 
 
 class Feeder(Client):

@@ -144,6 +144,11 @@ int64_t pcm_read(struct pcm *p, uint8_t *data, uint32_t frames);
 int pcm_wait_moving(struct pcm *p, uint32_t ms);
 /** where the application goes on: rewind and forward, in frames, when that is possible */
 int pcm_move(struct pcm *p, int32_t frames);
+/**
+ * All that is queued, anew: what a rewind to the hardware's pointer and a write of as much are on
+ * the wire. From which frame on, when, and how many: `data` holds a whole buffer.
+ */
+int pcm_rewrite(struct pcm *p, const uint8_t *data, int64_t *from, uint64_t *ns);
 /** what silence_size does: silence ahead of the application, and a WRITE of it */
 int pcm_fill_silence(struct pcm *p, uint32_t frames);
 /** wait until the stream has left RUNNING for XRUN; -ETIMEDOUT */

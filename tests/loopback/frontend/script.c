@@ -415,6 +415,27 @@ static int do_move(const struct statement *s)
 	return p != NULL ? pcm_move(p, frames) : -ENODEV;
 }
 
+static int do_rewrite(const struct statement *s)
+{
+	struct pcm *p = find_pcm(s);
+	uint32_t start = get_number(s, "start", 0);
+	uint8_t *data;
+	int64_t from;
+	uint64_t ns;
+	int res;
+
+	if (p == NULL || p->frame_sz == 0)
+		return -ENODEV;
+	data = calloc(p->geometry.buffer, p->frame_sz);
+	fill(s, p, start, p->geometry.buffer, data);
+	res = pcm_rewrite(p, data, &from, &ns);
+	if (res > 0)
+		printf("rewritten from %lld at %llu: %u, %d frames\n", (long long)from,
+				(unsigned long long)ns, start, res);
+	free(data);
+	return res < 0 ? res : 0;
+}
+
 static int do_xrun(const struct statement *s)
 {
 	struct pcm *p = find_pcm(s);
@@ -759,6 +780,7 @@ static const struct {
 	{ "capture", do_capture },
 	{ "moving", do_moving },
 	{ "move", do_move },
+	{ "rewrite", do_rewrite },
 	{ "xrun", do_xrun },
 	{ "queries", do_queries },
 	{ "request", do_request },

@@ -19,6 +19,7 @@
  *   capture S frames= file= [chunk=] [xruns=0]     a % in the name becomes D-P-S
  *   moving S [ms=]                        wait until it runs and its position moves
  *   move S frames=                         rewind (negative) or forward
+ *   rewrite S start=                       all that is queued, by the pattern; says when and what
  *   queries S count=                       HW_PARAM_QUERY so often, and how long it takes
  *   xrun S ms=                             wait for one
  *   request S op= [offset= length= type= rate= format= channels= buffer= period= gref=]

@@ -279,6 +279,38 @@ int pcm_move(struct pcm *p, int32_t frames)
 	return res;
 }
 
+static int write_at(struct pcm *p, int64_t at, const uint8_t *data, uint32_t frames)
+{
+	uint32_t offset = (uint32_t)(at % p->geometry.buffer) * p->frame_sz;
+	uint32_t octets = frames * p->frame_sz;
+
+	memcpy(p->buffer.address + offset, data, octets);
+	return channel_transfer(&p->channel, OP_WRITE, offset, octets);
+}
+
+int pcm_rewrite(struct pcm *p, const uint8_t *data, int64_t *from, uint64_t *ns)
+{
+	uint32_t frames, first;
+	int res;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->state == PCM_RUNNING && !p->timed)
+		pointer_update(p);
+	*from = p->hw_ptr;
+	*ns = now_ns();
+	frames = (uint32_t)(p->appl_ptr - p->hw_ptr);
+	res = check_state(p);
+	pthread_mutex_unlock(&p->lock);
+	if (res < 0)
+		return res;
+	first = p->geometry.buffer - (uint32_t)(*from % p->geometry.buffer);
+	first = frames < first ? frames : first;
+	res = write_at(p, *from, data, first);
+	if (res == 0 && first < frames)
+		res = write_at(p, *from + first, data + first * p->frame_sz, frames - first);
+	return res < 0 ? res : (int)frames;
+}
+
 /* Octets of zero whatever the format, as in Linux. */
 int pcm_fill_silence(struct pcm *p, uint32_t frames)
 {
