@@ -4,8 +4,8 @@
 import os
 
 import bench
-import rig
 import scene
+import stacks
 
 QUANTUM = 1024
 KIB = 1024
@@ -62,7 +62,7 @@ def script(m, node, times):
 
 def measure(b, times, backend):
     """The model's figures."""
-    with rig.Rig(b.build, backend=backend, quantum=QUANTUM, rules=scene.NO_BUDGETS) as m:
+    with stacks.machine(b, backend, quantum=QUANTUM) as m:
         guest = m.frontend(script(m, scene.node(), times))
         report = guest.join()
     if report["violations"]:
@@ -85,8 +85,8 @@ def add(b, ours, theirs, against):
 
 
 def run(b):
-    times = b.pick(1000, 200)
-    kinds = {"answers": [b.path("src", "daemon", "pipewire-xen-snd")]}
+    times = b.pick(1000, 200, 40)
+    kinds = {"answers": stacks.daemon(b)}
     if b.peer:
         kinds["peer"] = b.peer.split()
     results = b.interleaved({name: lambda backend=backend: measure(b, times, backend)

@@ -7,7 +7,6 @@ import bisect
 import statistics
 
 import bench
-import rig
 import scene
 import stacks
 
@@ -58,23 +57,38 @@ def consumed_by_cycle(numbers):
 
 
 class Told:
-    """The events of one guest, each beside the cycle that it was posted in."""
+    """The events of one guest, each beside the cycle at whose end the graph had consumed what the
+    event says; where there is none, it is wrong."""
 
     def __init__(self, events, cycles, consumed):
-        order = sorted(cycles, key=lambda position: cycles[position][1])
-        begins = [cycles[position][1] for position in order]
+        ends = {frames: position for position, frames in consumed.items()}
+        known = sorted(ends)[:-1]       # of the last nobody knows whether it was the last
         self.errors, self.posted, self.seen, self.at = [], [], [], []
         for frames, notified, seen in events:
-            k = bisect.bisect_right(begins, notified) - 1
-            if k < 0 or order[k] not in consumed or k + 1 == len(order):
+            if not known or not known[0] <= frames <= known[-1]:
                 continue
-            awake = cycles[order[k]][2]
-            self.errors.append(frames - consumed[order[k]])
-            self.posted.append((notified - awake) / NS)
-            self.seen.append((seen - awake) / NS)
-            self.at.append((order[k], notified))
+            self.errors.append(min(abs(frames - end) for end in nearest(known, frames)))
+            if frames in ends and ends[frames] in cycles:
+                position = ends[frames]
+                self.posted.append((notified - cycles[position][2]) / NS)
+                self.seen.append((seen - cycles[position][2]) / NS)
+                self.at.append((position, notified))
+        self.early = sum(us < 0 for us in self.posted)
+        order = sorted(cycles)
         self.late = [(cycles[position][1] - cycles[position][0]) / NS for position in order]
         self.driver_at = [(position, cycles[position][1]) for position in order]
+
+    def error(self):
+        """Frames, at worst; what was told before it was so is wrong, too."""
+        if self.early:
+            raise RuntimeError(f"{self.early} positions were told before the graph was there")
+        return max(self.errors)
+
+
+def nearest(values, value):
+    """Those just below and just above."""
+    k = bisect.bisect_left(values, value)
+    return values[max(k - 1, 0):k + 1]
 
 
 def quantile(values, percent):
@@ -96,8 +110,7 @@ def listen(b, m, name):
 def measure(b, quantum, backend=None):
     """{what: figure} of one guest that plays a while."""
     frames = b.pick(5, 1) * scene.RATE
-    with rig.Rig(b.build, backend=backend or [b.path("src", "daemon", "pipewire-xen-snd")],
-                 wireplumber=True, quantum=quantum, rules=scene.NO_BUDGETS) as m:
+    with stacks.machine(b, backend or stacks.daemon(b), wireplumber=True, quantum=quantum) as m:
         if backend:
             stacks.start_pulse(m)
         sink, profile = listen(b, m, None if backend else scene.node())
@@ -116,7 +129,7 @@ def measure(b, quantum, backend=None):
 def figures(told):
     return {
         "events": len(told.errors),
-        "error": max(abs(error) for error in told.errors),
+        "error": told.error(),
         "posted": statistics.median(told.posted), "posted-p99": quantile(told.posted, 99),
         "seen": statistics.median(told.seen), "seen-p99": quantile(told.seen, 99),
         "late": statistics.median(told.late), "late-p99": quantile(told.late, 99),

@@ -132,7 +132,7 @@ def at_least_times(times):
 
 
 def run(b):
-    quanta, counts = b.pick(QUANTA, (CALM,)), b.pick(COUNTS, (2, 4))
+    quanta, counts = b.pick(QUANTA, (CALM,)), b.pick(COUNTS, (2, 4), (2,))
     kinds = {"daemon": lambda: stacks.Guests(b), "pw-cat": lambda: stacks.PwCats(b)}
     if b.peer:
         kinds["peer"] = lambda: stacks.Guests(b, backend=b.peer.split())

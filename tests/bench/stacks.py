@@ -20,6 +20,18 @@ VALUE = 1           # of all samples: what the sink gets is the number of stream
 STREAMS_OF_PCM = 8      # as many as the backend takes of one PCM
 
 
+def daemon(b):
+    """The product's command."""
+    return [b.path("src", "daemon", "pipewire-xen-snd")]
+
+
+def machine(b, backend, **options):
+    """A rig, with a guest's budgets lifted; without a backend if there is none."""
+    made = rig.Rig(b.build, backend=backend, rules=scene.NO_BUDGETS, **options)
+    scene.machines.append(made)
+    return made
+
+
 def card(count):
     """A card 0 with so many streams that play, connected."""
     types = ["p"] * min(count, STREAMS_OF_PCM)
@@ -33,10 +45,10 @@ class Stack:
 
     clients = ()        # processes that play, besides the servers
 
-    def __init__(self, b, quantum=None, **options):
+    def __init__(self, b, backend=None, **options):
         self.bench = b
         self.count = 0
-        self.rig = rig.Rig(b.build, wireplumber=True, quantum=quantum, **options)
+        self.rig = machine(b, backend, wireplumber=True, **options)
 
     def __enter__(self):
         self.rig.__enter__()
@@ -94,8 +106,7 @@ class Guests(Stack):
     """Streams of guests, in a daemon of ours, inside PipeWire, or in another backend."""
 
     def __init__(self, b, in_pipewire=False, backend=None, **options):
-        super().__init__(b, backend=backend or [b.path("src", "daemon", "pipewire-xen-snd")],
-                         in_pipewire=in_pipewire, rules=scene.NO_BUDGETS, **options)
+        super().__init__(b, backend or daemon(b), in_pipewire=in_pipewire, **options)
         self.needs_pulse = backend is not None
         self.guests = []        # each with how many streams it has
         self.domid = 0
@@ -152,8 +163,10 @@ class PwCats(Stack):
 
     def add(self, count):
         for _ in range(count):
-            self.clients.append(self.rig.spawn(f"{self.program}-{len(self.clients)}",
-                                               self.command(), env=self.env()))
+            client = self.rig.spawn(f"{self.program}-{len(self.clients)}", self.command(),
+                                    env=self.env())
+            client.expected = (0, 1)    # before it has played all
+            self.clients.append(client)
 
     def remove(self):
         self.clients.pop().end()
