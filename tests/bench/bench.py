@@ -73,7 +73,7 @@ def number(value):
 class Bench:
     """One run of the bench: how long things take, who else takes part, and what came out."""
 
-    def __init__(self, build, out, rounds=5, quick=False, smoke=False, peer=None):
+    def __init__(self, build, out, rounds=5, quick=False, peer=None, smoke=False):
         self.build = os.path.realpath(build)
         self.out = os.path.realpath(out)
         self.rounds = rounds

@@ -20,6 +20,10 @@ OPERATIONS = [
     ("OPEN of 64 KiB", "0/0/0", "open", 1000),
     ("OPEN of 1 MiB", "1/0/0", "open", None),
     ("CLOSE", "0/0/0", "close", None),
+    ("SET_VOLUME", "0/0/0", "set-volume", None),
+    ("GET_VOLUME", "0/0/0", "get-volume", None),
+    ("MUTE", "0/0/0", "mute", None),
+    ("UNMUTE", "0/0/0", "unmute", None),
     ("START and STOP", "0/0/0", "trigger", None),
     ("START to first sample", "0/0/0", "first-position", QUANTUM * 1000000 // scene.RATE),
 ]
@@ -31,7 +35,7 @@ def configured(devid, size, types):
     return "\n".join(lines + [f"stream {devid}/0/{i} type={t}" for i, t in enumerate(types)] + [""])
 
 
-def script(m, node, times):
+def script(m, link, times):
     """All that is measured, one after the other."""
     small, large = (size // 4 for size in SIZES)        # frames
 
@@ -43,6 +47,8 @@ def script(m, node, times):
         return file("opens" + stream[0], f"hw_params {stream} period={frames // 4} buffer={frames}\n"
                     f"prepare {stream}\nhw_free {stream}\n")
 
+    volumes = file("volumes", "cells 0/0/0 0 0\n" + "".join(
+        f"request 0/0/0 op={op} length=8\n" for op in ("set-volume", "get-volume", "mute", "unmute")))
     starts = file("starts", f"prepare 0/0/0\nplay 0/0/0 frames={small}\nmoving 0/0/0\ndrop 0/0/0\n")
     return (configured(0, SIZES[0], "pc") + configured(1, SIZES[1], "p") +
             "attach 0\ntime connect connect 0\nattach 1\nconnect 1\n"
@@ -50,7 +56,8 @@ def script(m, node, times):
             f"times {times // 10} {opens('0/0/0', small)}\n"
             f"open 1/0/0\ntimes {times // 10} {opens('1/0/0', large)}\nclose 1/0/0\n" +
             scene.opened("0/0/1") + scene.opened("0/0/0").replace("open 0/0/0\n", "") +
-            f"sh graph-link {node} null-sink\n"
+            f"times {times // 5} {volumes}\n" +
+            link +
             # until its links have settled a new stream is not heard
             f"play 0/0/0 frames={small * 2}\ndrop 0/0/0\n"
             f"times {times // 20} {starts}\n"
@@ -60,13 +67,20 @@ def script(m, node, times):
             "wait\nclose 0/0/0\nclose 0/0/1\ndetach 0\ndetach 1\n")
 
 
-def measure(b, times, backend):
+def measure(b, times):
     """The model's figures."""
-    with stacks.machine(b, backend, quantum=QUANTUM) as m:
-        guest = m.frontend(script(m, scene.node(), times))
-        report = guest.join()
-    if report["violations"]:
-        raise RuntimeError("\n".join(report["violations"]))
+    with stacks.machine(b, stacks.daemon(b), quantum=QUANTUM) as m:
+        report = m.frontend(script(m, f"sh graph-link {scene.node()} null-sink\n", times)).join()
+    stacks.rules_held(report)
+    return report["figures"]
+
+
+def measure_peer(b, times):
+    """Where streams of PulseAudio are linked by whose business it is."""
+    with stacks.machine(b, b.peer.split(), wireplumber=True, quantum=QUANTUM) as m:
+        stacks.start_pulse(m)
+        report = m.frontend(script(m, "", times)).join()
+    stacks.rules_told(b, report)
     return report["figures"]
 
 
@@ -86,9 +100,8 @@ def add(b, ours, theirs, against):
 
 def run(b):
     times = b.pick(1000, 200, 40)
-    kinds = {"answers": stacks.daemon(b)}
+    kinds = {"answers": lambda: measure(b, times)}
     if b.peer:
-        kinds["peer"] = b.peer.split()
-    results = b.interleaved({name: lambda backend=backend: measure(b, times, backend)
-                             for name, backend in kinds.items()})
+        kinds["peer"] = lambda: measure_peer(b, times)
+    results = b.interleaved(kinds)
     add(b, results["answers"], results.get("peer", []), "peer" if b.peer else "limit of Linux")

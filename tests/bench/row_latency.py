@@ -69,15 +69,15 @@ def play(b, quantum):
         report = guest.join()
         profile.end()
         sink.end()
-        if report["violations"]:
-            raise RuntimeError("\n".join(report["violations"]))
+        stacks.rules_held(report)
         consumed = row_position.consumed_by_cycle(row_position.read_so_far(sink.log))
         # the last is STOP's, a whole buffer
         told = row_position.Told(row_position.read_events(guest.positions_file)[:-1],
-                                 row_position.read_cycles(profile.log), consumed)
+                                 row_position.read_cycles(profile.log), consumed,
+                                 row_position.AWAKE)
         rewritten = [tuple(map(int, words)) for words in REWRITTEN.findall(guest.process.text())]
         waits = waits_of(rewritten, Cycles(profile.log), consumed, sink.raw)
-    return {"held": told.error(), "wait": max(waits)}
+    return {"held": max(told.errors), "wait": max(waits)}
 
 
 def waits_of(rewritten, cycles, consumed, raw):
@@ -111,8 +111,7 @@ def record(b, quantum):
         report = guest.join()
         for client in profile, given, feeder:
             client.end()
-        if report["violations"]:
-            raise RuntimeError("\n".join(report["violations"]))
+        stacks.rules_held(report)
         events = row_position.read_events(guest.positions_file)
         cycles, numbers = Cycles(profile.log), dict(row_position.read_numbers(given.log))
         return max(held_back(events, cycles, numbers, raw))

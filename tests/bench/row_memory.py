@@ -45,8 +45,7 @@ def growth(b, cycles):
             sizes.append(m.memory())
             scene.go(m, word)
         report = guest.join()
-    if report["violations"]:
-        raise RuntimeError("\n".join(report["violations"]))
+    stacks.rules_held(report)
     return sizes[1] - sizes[0]
 
 

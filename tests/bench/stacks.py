@@ -32,6 +32,18 @@ def machine(b, backend, **options):
     return made
 
 
+def rules_held(report):
+    """A row of a backend that breaks rules is worth nothing."""
+    if report["violations"]:
+        raise RuntimeError("\n".join(report["violations"]))
+
+
+def rules_told(b, report):
+    """Those that the peer breaks are its own affair, but not to be kept from the reader."""
+    if report["violations"]:
+        b.remark(f"the peer broke {len(report['violations'])} rules: {report['violations'][0]}")
+
+
 def card(count):
     """A card 0 with so many streams that play, connected."""
     types = ["p"] * min(count, STREAMS_OF_PCM)
