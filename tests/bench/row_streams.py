@@ -15,7 +15,7 @@ import stacks
 
 QUANTA = 64, 256, 1024
 CALM = 1024             # the quantum to change things in
-COUNTS = 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256
+COUNTS = 4, 8, 12, 16, 24, 32, 48, 64, 80, 96, 112, 128     # as many as PipeWire mixes in a port
 AT_LEAST = 64           # at CALM
 SHORT, LONG = 3, 30     # s
 SETTLE = 0.5            # s, for a new quantum to be everywhere
@@ -127,8 +127,9 @@ def at_least(least):
     return f">= {least}", lambda ours, theirs: ours >= least
 
 
-def at_least_times(times):
-    return f">= {times} x", lambda ours, theirs: ours >= times * theirs
+def at_least_times(times, all_):
+    return (f">= {times} x, or {all_}",
+            lambda ours, theirs: ours >= times * theirs or ours == all_)
 
 
 def run(b):
@@ -141,10 +142,11 @@ def run(b):
     for quantum in quanta:
         ours = found["daemon"][quantum]
         if ours == counts[-1]:
-            b.remark(f"streams: no more than {ours} were tried")
+            b.remark(f"streams: at {quantum} all {ours} that were tried were held")
         for against in [name for name in kinds if name != "daemon"]:
-            bar = at_least_times(2) if against == "pw-cat" and quantum > 64 and not b.quick else None
-            b.add("streams", f"held at {quantum}", "", [ours], against, [found[against][quantum]], bar)
+            judged = against == "pw-cat" and quantum >= 256 and not b.quick
+            b.add("streams", f"held at {quantum}", "", [ours], against, [found[against][quantum]],
+                  at_least_times(2, counts[-1]) if judged else None)
     if not b.quick:
         b.add("streams", f"held at {CALM}", "", [found["daemon"][CALM]], "limit", [AT_LEAST],
               at_least(AT_LEAST))
