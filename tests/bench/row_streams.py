@@ -81,46 +81,49 @@ class Probe:
 
 
 def holds(b, stack, quantum, seconds):
+    before = len(stack.troubles())
     try:
         probe = Probe(stack, quantum, seconds)
     except rig.RigError as e:       # there was not even time to end it
         b.note(f"{stack.count} streams at {quantum}: {e}")
         return False
-    troubles = stack.troubles()
+    troubles = stack.troubles()[before:]
     b.note(f"{probe}{', ' + troubles[0] if troubles else ''}")
     return probe.is_clean() and not troubles
 
 
-def climb(b, stack, quanta, counts, seconds):
-    """The most at each quantum by a short look, and what each stack of them was made of."""
-    most = {}
-    alive = set(quanta)
-    for count in counts:
-        stack.rig.force_quantum(CALM)
-        stack.add_to(count)
-        alive = {quantum for quantum in sorted(alive, reverse=True)
-                 if holds(b, stack, quantum, seconds)}
-        most.update((quantum, count) for quantum in alive)
-        if not alive:
-            break
+def climb(b, make, quantum, counts):
+    """The most by a short look; 0 if there is none."""
+    most = 0
+    with make() as stack:
+        for count in counts:
+            stack.rig.force_quantum(CALM)
+            stack.add_to(count)
+            if not holds(b, stack, quantum, b.pick(SHORT, 1)):
+                break
+            most = count
     return most
 
 
-def confirm(b, stack, quantum, most, counts, seconds):
-    """The most, of those that hold long."""
-    for count in [c for c in reversed(counts) if c <= most]:
-        stack.rig.force_quantum(CALM)
-        stack.shrink_to(count)
-        if holds(b, stack, quantum, seconds):
-            return count
+def confirm(b, make, quantum, counts):
+    """The most that hold long: each on a machine that was never too busy."""
+    for count in reversed(counts):
+        with make() as stack:
+            stack.rig.force_quantum(CALM)
+            stack.add_to(count)
+            if holds(b, stack, quantum, b.pick(LONG, 1)):
+                return count
     return 0
 
 
-def measure(b, stack, quanta, counts):
-    with stack:
-        most = climb(b, stack, quanta, counts, b.pick(SHORT, 1))
-        return {quantum: confirm(b, stack, quantum, most.get(quantum, 0), counts, b.pick(LONG, 1))
-                for quantum in sorted(quanta, reverse=True)}
+def measure(b, make, quanta, counts):
+    """{quantum: the most that are held}: what a short one holds a longer one does."""
+    found, least = {}, counts[0]
+    for quantum in sorted(quanta):
+        most = climb(b, make, quantum, [c for c in counts if c >= least])
+        found[quantum] = confirm(b, make, quantum, [c for c in counts if c <= most])
+        least = max(found[quantum], least)
+    return found
 
 
 def at_least(least):
@@ -138,7 +141,7 @@ def run(b):
     if b.peer:
         kinds["peer"] = lambda: stacks.Guests(b, backend=b.peer.split())
     # a search is long: one of each
-    found = {name: measure(b, make(), quanta, counts) for name, make in kinds.items()}
+    found = {name: measure(b, make, quanta, counts) for name, make in kinds.items()}
     for quantum in quanta:
         ours = found["daemon"][quantum]
         if ours == counts[-1]:

@@ -13,7 +13,6 @@ import scene
 
 PERIOD, BUFFER = 4096, 16384        # what aplay takes of a card with 64 KiB a stream
 HOURS = 3600 * scene.RATE
-SECONDS = 300       # of what pw-cat and pacat play
 VALUE = 1           # of all samples: what the sink gets is the number of streams
 
 
@@ -83,12 +82,6 @@ class Stack:
         """What those who play found wrong."""
         return []
 
-    def shrink_to(self, count):
-        """Let the last that were added go, until so many are left. Whole additions go."""
-        while self.count > count:
-            self.count -= self.remove()
-        rig.wait_for(f"{count} streams that are linked", self.are_linked, 60)
-
     def are_linked(self):
         return self.active_links() == self.count * 2
 
@@ -120,8 +113,7 @@ class Guests(Stack):
     def __init__(self, b, in_pipewire=False, backend=None, **options):
         super().__init__(b, backend or daemon(b), in_pipewire=in_pipewire, **options)
         self.needs_pulse = backend is not None
-        self.guests = []        # each with how many streams it has
-        self.domid = 0
+        self.guests = []
 
     def begin(self):
         if self.needs_pulse:
@@ -132,8 +124,8 @@ class Guests(Stack):
             self.add_guest(min(count - first, STREAMS_OF_GUEST))
 
     def add_guest(self, count):
-        self.domid += 1
-        name = f"guest-{self.domid}"
+        domid = len(self.guests) + 1
+        name = f"guest-{domid}"
         guest = self.rig.frontend(
             card(count) +
             "in-turn open 0/@p\n"
@@ -141,23 +133,15 @@ class Guests(Stack):
             "in-turn prepare 0/@p\n"
             f"play 0/@p frames={HOURS} value={VALUE} xruns=0 &\n"
             "moving 0/@p ms=10000\n"
-            "say playing\n" +
-            scene.wait_go(self.rig, name + ".end") +
-            "drop 0/@p\nwait\nclose 0/@p\ndetach 0\n", name, domid=self.domid, name=name)
+            "say playing\n"
+            "wait\n", name, domid=domid, name=name)
         guest.process.expected = (-signal.SIGTERM,)
         guest.process.wait_for_line("playing\n", 60)
-        self.guests.append((guest, count))
-
-    def remove(self):
-        guest, count = self.guests.pop()
-        scene.go(self.rig, guest.name + ".end")
-        guest.process.expected = (0, 1)     # what it played has ended too early
-        guest.process.wait(60)
-        return count
+        self.guests.append(guest)
 
     def troubles(self):
         """What the guests found wrong."""
-        return [line for guest, _ in self.guests for line in guest.process.text().splitlines()
+        return [line for guest in self.guests for line in guest.process.text().splitlines()
                 if line.startswith("violation")]
 
 
@@ -171,7 +155,8 @@ class PwCats(Stack):
         self.file = os.path.join(self.rig.dir, "sound.wav")
         with wave.open(self.file, "wb") as f:
             f.setparams((2, 2, scene.RATE, 0, "NONE", ""))
-            f.writeframes(VALUE.to_bytes(2, "little") * 2 * scene.RATE * SECONDS)
+            seconds = self.bench.pick(300, 60)
+            f.writeframes(VALUE.to_bytes(2, "little") * 2 * scene.RATE * seconds)
 
     def add(self, count):
         for _ in range(count):
@@ -179,10 +164,6 @@ class PwCats(Stack):
                                     env=self.env())
             client.expected = (0, 1)    # before it has played all
             self.clients.append(client)
-
-    def remove(self):
-        self.clients.pop().end()
-        return 1
 
     def command(self):
         return ["pw-cat", "--playback", self.file]

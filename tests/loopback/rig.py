@@ -478,7 +478,6 @@ class Frontend:
     """A model frontend at work."""
 
     def __init__(self, rig, name, script, options):
-        self.name = name
         self.report_file = os.path.join(rig.dir, name + ".json")
         self.positions_file = os.path.join(rig.dir, name + ".positions")
         rig.write(name + ".script", script)
