@@ -71,7 +71,7 @@ def run(b):
     count = b.pick(STREAMS + 1, 5, 2)
     kinds = {"daemon": lambda: stacks.Guests(b)}
     if not b.smoke:
-        kinds["pw-cat"] = lambda: stacks.PwCats(b)
+        kinds |= {"pw-cat": lambda: stacks.PwCats(b), "pw_stream": lambda: stacks.PwStreams(b)}
     if b.peer:
         kinds["peer"] = lambda: stacks.Guests(b, backend=b.peer.split())
     results = b.interleaved({name: lambda make=make: weigh(make(), count)

@@ -172,6 +172,21 @@ class PwCats(Stack):
         return None
 
 
+class PwStreams(Stack):
+    """As many streams of PipeWire's own in one process: what they take, any process pays for as
+    many adapters."""
+
+    def begin(self):
+        self.clients = []
+
+    def add(self, count):
+        if self.clients:
+            self.clients.pop().end()
+        count += self.count
+        self.clients.append(self.rig.spawn(
+            f"pw-streams-{count}", [self.bench.path("tests", "bench", "many-streams"), str(count)]))
+
+
 class Pacats(PwCats):
     """As many clients that know PulseAudio only."""
 
