@@ -19,14 +19,24 @@ VALUE = 1           # of all samples: what the sink gets is the number of stream
 STREAMS_OF_PCM = 8      # as many as the backend takes of one PCM
 
 
+# PipeWire's mixer has 128 inputs: more streams are not linked to one sink
+MOST_OF_SINK = 128
+SINK = """{ factory.name=support.null-audio-sink node.name=%s media.class=Audio/Sink node.driver=true
+    object.linger=true audio.position=[ FL FR ] monitor.channel-volumes=true }"""
+
+
+def sink_name(number):
+    return f"null-sink-{number}" if number else "null-sink"
+
+
 def daemon(b):
     """The product's command."""
     return [b.path("src", "daemon", "pipewire-xen-snd")]
 
 
-def machine(b, backend, **options):
+def machine(b, backend, rules="", **options):
     """A rig, with a guest's budgets lifted; without a backend if there is none."""
-    made = rig.Rig(b.build, backend=backend, rules=scene.NO_BUDGETS, **options)
+    made = rig.Rig(b.build, backend=backend, rules=scene.NO_BUDGETS + rules, **options)
     scene.machines.append(made)
     return made
 
@@ -51,18 +61,27 @@ def card(count):
     return scene.card(*types).replace("attach", more + "attach")
 
 
+# a rule for guests that are to play on a sink
+ON_SINK = ('{ matches = [ { xen.guest.name = "~.*-on-%d" } ] '
+           'actions = { update-props = { target.object = %s } } }')
+
+
 class Stack:
     """A machine on which streams can be added, one sort of them. A context manager."""
 
     clients = ()        # processes that play, besides the servers
 
-    def __init__(self, b, backend=None, **options):
+    def __init__(self, b, backend=None, sinks=1, **options):
         self.bench = b
         self.count = 0
-        self.rig = machine(b, backend, wireplumber=True, **options)
+        self.on_sink = [0] * sinks      # streams
+        self.rig = machine(b, backend, wireplumber=True, rules="".join(
+            ON_SINK % (number, sink_name(number)) for number in range(sinks)), **options)
 
     def __enter__(self):
         self.rig.__enter__()
+        for number in range(1, len(self.on_sink)):
+            self.rig.run(["pw-cli", "create-node", "adapter", SINK % sink_name(number)])
         self.begin()
         return self
 
@@ -74,8 +93,12 @@ class Stack:
 
     def add_to(self, count):
         """Play so many streams, all of them linked."""
-        self.add(count - self.count)
-        self.count = count
+        while self.count < count:
+            number = next(n for n, on in enumerate(self.on_sink) if on < MOST_OF_SINK)
+            more = min(count - self.count, MOST_OF_SINK - self.on_sink[number])
+            self.add(more, number)
+            self.on_sink[number] += more
+            self.count += more
         rig.wait_for(f"{count} streams that are linked", self.are_linked, 60)
 
     def troubles(self):
@@ -119,13 +142,13 @@ class Guests(Stack):
         if self.needs_pulse:
             self.clients = [start_pulse(self.rig)]
 
-    def add(self, count):
+    def add(self, count, sink):
         for first in range(0, count, STREAMS_OF_GUEST):
-            self.add_guest(min(count - first, STREAMS_OF_GUEST))
+            self.add_guest(min(count - first, STREAMS_OF_GUEST), sink)
 
-    def add_guest(self, count):
+    def add_guest(self, count, sink):
         domid = len(self.guests) + 1
-        name = f"guest-{domid}"
+        name = f"guest-{domid}-on-{sink}"
         guest = self.rig.frontend(
             card(count) +
             "in-turn open 0/@p\n"
@@ -158,15 +181,15 @@ class PwCats(Stack):
             seconds = self.bench.pick(300, 60)
             f.writeframes(VALUE.to_bytes(2, "little") * 2 * scene.RATE * seconds)
 
-    def add(self, count):
+    def add(self, count, sink):
         for _ in range(count):
-            client = self.rig.spawn(f"{self.program}-{len(self.clients)}", self.command(),
+            client = self.rig.spawn(f"{self.program}-{len(self.clients)}", self.command(sink),
                                     env=self.env())
             client.expected = (0, 1)    # before it has played all
             self.clients.append(client)
 
-    def command(self):
-        return ["pw-cat", "--playback", self.file]
+    def command(self, sink):
+        return ["pw-cat", "--playback", "--target", sink_name(sink), self.file]
 
     def env(self):
         return None
@@ -196,8 +219,9 @@ class Pacats(PwCats):
         super().begin()
         self.clients.append(start_pulse(self.rig))
 
-    def command(self):
-        return ["pacat", "--playback", "--client-name", "bench", self.file]
+    def command(self, sink):
+        return ["pacat", "--playback", "--client-name", "bench", "--device", sink_name(sink),
+                self.file]
 
     def env(self):
         return self.rig.env | {"PULSE_SERVER": "unix:" + pulse_socket(self.rig)}
