@@ -11,6 +11,7 @@
 #include <spa/utils/defs.h>
 
 #include "card-config.h"
+#include "config.h"
 #include "clock.h"
 #include "log.h"
 #include "xenbus.h"
@@ -279,9 +280,12 @@ static int take_lines(struct card *card, enum connection_step step, char *why, s
 {
 	struct xenbus *xenbus = card->xenbus;
 	struct connection *c = &card->connection;
+	struct config *config;
 	int res;
 
-	res = card_config_read(xenbus->xs, card, xenbus->env->max_buffer, &c->lines, why, size);
+	config = config_get(xenbus->env->config);
+	res = card_config_read(xenbus->xs, card, config->max_buffer, &c->lines, why, size);
+	config_unref(config);
 	if (res < 0)
 		return res;
 	c->n_lines = res;

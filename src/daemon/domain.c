@@ -21,6 +21,7 @@
 
 void domain_set_limits(struct domain *domain, const struct stream_identity *id)
 {
+	struct config *config;
 	char domid[16];
 	const struct spa_dict_item items[] = {
 		{ KEY_XEN_DOMID, domid },
@@ -31,8 +32,9 @@ void domain_set_limits(struct domain *domain, const struct stream_identity *id)
 	if (budget_held(&domain->budgets, BUDGET_CARDS) > 0)
 		return;
 	snprintf(domid, sizeof(domid), "%u", domain->domid);
-	config_set_budgets(domain->xenbus->env->config, &SPA_DICT_INIT_ARRAY(items),
-			&domain->budgets);
+	config = config_get(domain->xenbus->env->config);
+	config_set_budgets(config, &SPA_DICT_INIT_ARRAY(items), &domain->budgets);
+	config_unref(config);
 }
 
 void domain_reach(struct domain *domain, enum budget_id id)

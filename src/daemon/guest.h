@@ -10,15 +10,14 @@
 #include "line.h"
 #include "mailbox.h"
 
-struct config;
+struct config_holder;
 
 /* What all guests share, constant. */
 struct guest_env {
 	struct xentoollog_logger *logger;	/* for the Xen libraries */
 	struct stream_watcher *watcher;
 	const atomic_uint_least64_t *min_period;	/* ns that the graph can serve, any time */
-	uint32_t max_buffer;			/* octets a stream may map */
-	const struct config *config;		/* for config_set_budgets() */
+	struct config_holder *config;
 	struct state *state;			/* xenbus thread; NULL: nothing is kept */
 };
 

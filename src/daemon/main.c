@@ -14,15 +14,16 @@
 #include <spa/utils/string.h>
 #include <pipewire/pipewire.h>
 
+#include "config.h"
 #include "module.h"
 
 #define DEFAULT_CONFIG	"xen-snd.conf"
-#define MODULE_NAME	"libpipewire-module-xen-snd"
 
 static void show_help(const char *name)
 {
 	printf("%s [options]\n"
 	       "  -c, --config NAME    configuration file (default "DEFAULT_CONFIG")\n"
+	       "      --check          say whether the configuration is right, and end\n"
 	       "  -v, --verbose        say more; repeat for still more\n"
 	       "  -V, --version        show the version\n"
 	       "  -h, --help           show this help\n"
@@ -41,22 +42,26 @@ static void on_signal(void *data, int number)
 	pw_main_loop_quit(data);
 }
 
-/* PipeWire takes client.conf where it does not find the file that it was asked for */
-static int check_config(struct pw_context *context, const char *config)
+/* Before anything is started: one line says what is wrong. PipeWire would take client.conf
+ * where it does not find what it was asked for, and what it can of a file with mistakes. */
+static int check_config(const char *name, bool say)
 {
-	const char *found = pw_context_get_conf_section(context, "config.name");
-	const char *modules = pw_context_get_conf_section(context, "context.modules");
+	const struct config_origin origin = { .name = name, .ours = true };
+	enum spa_log_level level = pw_log_level;
+	struct config_error error;
+	struct config *config;
 
-	if (!spa_streq(found, config)) {
-		fprintf(stderr, "%s: no such configuration file in /etc/pipewire or "
-				"/usr/share/pipewire\n", config);
+	/* of what PipeWire warns of a file, and more, our line says more */
+	pw_log_set_level(SPA_LOG_LEVEL_NONE);
+	config = config_load(&origin, &error);
+	pw_log_set_level(level);
+	if (config == NULL) {
+		fprintf(stderr, "%s\n", error.text);
 		return EX_CONFIG;
 	}
-	if (modules == NULL || strstr(modules, MODULE_NAME) == NULL) {
-		fprintf(stderr, "%s: context.modules does not name "MODULE_NAME": nothing to do\n",
-				config);
-		return EX_CONFIG;
-	}
+	if (say)
+		config_print(config, stdout);
+	config_unref(config);
 	return EXIT_SUCCESS;
 }
 
@@ -95,8 +100,7 @@ static int run(const char *config)
 		fprintf(stderr, "can't load %s: %s\n", config, strerror(errno));
 		goto error_context;
 	}
-	if ((res = check_config(context, config)) == EXIT_SUCCESS &&
-	    (res = check_module(context)) == EXIT_SUCCESS)
+	if ((res = check_module(context)) == EXIT_SUCCESS)
 		pw_main_loop_run(loop);
 	pw_context_destroy(context);
 error_context:
@@ -108,12 +112,14 @@ int main(int argc, char *argv[])
 {
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'C' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *config = DEFAULT_CONFIG;
+	bool check = false;
 	int c, res;
 
 	pw_init(&argc, &argv);
@@ -121,6 +127,9 @@ int main(int argc, char *argv[])
 		switch (c) {
 		case 'c':
 			config = optarg;
+			break;
+		case 'C':
+			check = true;
 			break;
 		case 'v':
 			pw_log_set_level(SPA_MIN(pw_log_level + 1, SPA_LOG_LEVEL_TRACE));
@@ -136,7 +145,9 @@ int main(int argc, char *argv[])
 			return EX_USAGE;
 		}
 	}
-	res = run(config);
+	res = check_config(config, check);
+	if (res == EXIT_SUCCESS && !check)
+		res = run(config);
 	pw_deinit();
 	return res;
 }

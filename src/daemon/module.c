@@ -38,7 +38,8 @@ struct impl {
 	struct spa_hook module_listener;
 	struct spa_hook context_listener;
 
-	struct config config;
+	struct config_origin origin;	/* strings are ours */
+	struct config_holder config;
 	struct graph graph;
 	struct nodes nodes;
 	struct realtime realtime;
@@ -62,7 +63,7 @@ static const struct graph_events graph_events = {
 /* Without one we work as well, until we are restarted. Not so beside another. */
 static int open_state(struct impl *impl)
 {
-	const char *file = impl->config.state_file;
+	const char *file = impl->config.now->state_file;
 	int res;
 
 	if (file[0] == '\0' || (impl->state = state_open(file)) != NULL)
@@ -82,12 +83,55 @@ static int open_state(struct impl *impl)
 	return 0;
 }
 
+static char *copy(const char *string)
+{
+	return string ? strdup(string) : NULL;
+}
+
+/* Where PipeWire has found its configuration, and with it us. */
+static void find_config(struct impl *impl, struct pw_context *context, const char *args)
+{
+	const struct pw_properties *props = pw_context_get_properties(context);
+
+	impl->origin = (struct config_origin) {
+		.prefix = copy(pw_context_get_conf_section(context, "config.prefix")),
+		.name = copy(pw_context_get_conf_section(context, "config.name")),
+		.ours = !pw_properties_get_bool(props, PW_KEY_CORE_DAEMON, false),
+		.args = copy(args),
+	};
+}
+
+static void forget_config(struct impl *impl)
+{
+	free((char *)impl->origin.prefix);
+	free((char *)impl->origin.name);
+	free((char *)impl->origin.args);
+}
+
+static int read_config(struct impl *impl)
+{
+	struct config_error error;
+	struct config *config;
+
+	if ((config = config_load(&impl->origin, &error)) == NULL) {
+		pw_log_error("%s", error.text);
+		return -EINVAL;
+	}
+	if (!config->own) {
+		free((char *)impl->origin.args);
+		impl->origin.args = NULL;
+	}
+	config_holder_init(&impl->config, config);
+	return 0;
+}
+
 static int start(struct impl *impl, struct pw_context *context, const char *args)
 {
 	char why[256];
 	int res;
 
-	if ((res = config_init(&impl->config, context, args)) < 0)
+	find_config(impl, context, args);
+	if ((res = read_config(impl)) < 0)
 		return res;
 	if (xenbus_probe((struct xentoollog_logger *)impl->logger, why, sizeof(why)) < 0) {
 		pw_log_error("%s", why);
@@ -108,7 +152,6 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 		.logger = (struct xentoollog_logger *)impl->logger,
 		.watcher = &impl->nodes.watcher,
 		.min_period = &impl->graph.min_period,
-		.max_buffer = impl->config.max_buffer,
 		.config = &impl->config,
 		.state = impl->state,
 	};
@@ -131,7 +174,7 @@ error_state:
 	state_close(impl->state);
 	impl->state = NULL;
 error_probe:
-	config_clear(&impl->config);
+	config_holder_clear(&impl->config);
 	return res;
 }
 
@@ -145,7 +188,7 @@ static void stop(struct impl *impl)
 	realtime_clear(&impl->realtime);
 	graph_clear(&impl->graph);
 	nodes_clear(&impl->nodes);
-	config_clear(&impl->config);
+	config_holder_clear(&impl->config);
 }
 
 /* before it takes down the connection, and then the modules */
@@ -166,6 +209,7 @@ static void on_module_destroy(void *data)
 	spa_hook_remove(&impl->context_listener);
 	spa_hook_remove(&impl->module_listener);
 	stop(impl);
+	forget_config(impl);
 	xtl_logger_destroy((struct xentoollog_logger *)impl->logger);
 	free(impl);
 }

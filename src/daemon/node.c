@@ -40,6 +40,7 @@ struct node {
 	struct spa_list link;
 	struct nodes *nodes;
 	struct stream *stream;		/* a reference */
+	struct config *config;		/* a reference: what held when it was opened */
 
 	struct spa_handle *handle;	/* NULL: there is no node now */
 	struct pw_impl_node *impl;
@@ -199,7 +200,7 @@ static struct pw_properties *make_properties(struct node *node)
 	set_identity(props, &s->identity, s->capture);
 	set_geometry(props, &s->iface.geometry);
 	set_counters(props, s);
-	config_apply(node->nodes->config, props);
+	config_apply(node->config, props);
 	/* says nothing of playback; of capture, what holds is said by the plugin */
 	if (!s->capture)
 		pw_properties_set(props, XEN_SND_KEY_CAPTURE_ALLOWED, NULL);
@@ -593,6 +594,7 @@ static void node_free(struct node *node)
 	spa_list_remove(&node->link);
 	node->stream->node = NULL;
 	stream_unref(node->stream);
+	config_unref(node->config);
 	free(node);
 }
 
@@ -668,6 +670,7 @@ static struct node *node_new(struct nodes *nodes, struct stream *stream)
 	}
 	node->nodes = nodes;
 	node->stream = stream_ref(stream);
+	node->config = config_get(nodes->config);
 	node->letter.read = on_bound;
 	make_name(node);
 	permit(node);
@@ -775,7 +778,7 @@ static void remove_timers(struct nodes *nodes)
 		pw_loop_destroy_source(nodes->loop, nodes->ending);
 }
 
-int nodes_init(struct nodes *nodes, struct config *config, struct graph *graph,
+int nodes_init(struct nodes *nodes, struct config_holder *config, struct graph *graph,
 		struct pw_loop *loop)
 {
 	int res;

@@ -14,7 +14,7 @@
 struct nodes {
 	struct stream_watcher watcher;	/* give this to the streams; guest threads call it */
 	struct mailbox mailbox;
-	struct config *config;
+	struct config_holder *config;
 	struct graph *graph;		/* used while there is a core */
 	struct pw_loop *loop;
 	bool connected;
@@ -25,7 +25,7 @@ struct nodes {
 	struct spa_source *ending;	/* when the next node goes whose stream is closed */
 };
 
-int nodes_init(struct nodes *nodes, struct config *config, struct graph *graph,
+int nodes_init(struct nodes *nodes, struct config_holder *config, struct graph *graph,
 		struct pw_loop *loop);
 
 /* No stream is open any more, and no thread calls the watcher. */

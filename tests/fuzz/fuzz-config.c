@@ -1,105 +1,34 @@
 /* pipewire-xen-snd */
 /* SPDX-License-Identifier: MIT */
 
-/* The module's arguments and the section xen-snd.rules, whatever their text: they
- * are taken, or refused with a line that says what is wrong; what was taken can be
- * applied. The input is the arguments, a NUL, and the rules. */
+/* The module's arguments and a file of the configuration, whatever their text: they
+ * are taken, or refused with a line that says what is wrong and where; what was taken
+ * can be applied. The input is the arguments, a NUL, and the file. */
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-#include <pipewire/conf.h>
+#include <string.h>
 
 #include "config.h"
 #include "input.h"
-#include "log.h"
 #include "names.h"
 #include "test.h"
 
 #define FILE_NAME	"fuzz.conf"
 
-PW_LOG_TOPIC(xen_snd_log_topic, "fuzz");
-
-static struct {
-	char *args, *rules;
-	unsigned int lines;		/* of errors, that name the file */
-} t;
-
-/* in the place of libpipewire's: a context whose configuration is the input */
-
-int pw_context_conf_section_for_each(struct pw_context *context, const char *section,
-		int (*callback)(void *data, const char *location, const char *section,
-			const char *str, size_t len), void *data)
-{
-	const char *text = strcmp(section, CONFIG_RULES) == 0 ? t.rules : "[]";
-
-	return callback(data, FILE_NAME, section, text, strlen(text));
-}
-
-int pw_context_conf_section_match_rules(struct pw_context *context, const char *section,
-		const struct spa_dict *props,
-		int (*callback)(void *data, const char *location, const char *action,
-			const char *str, size_t len), void *data)
-{
-	return pw_conf_match_rules(t.rules, strlen(t.rules), FILE_NAME, props, callback, data);
-}
-
-const char *pw_context_get_conf_section(struct pw_context *context, const char *section)
-{
-	return NULL;
-}
-
-static SPA_PRINTF_FUNC(7, 0)
-void on_logtv(void *object, enum spa_log_level level, const struct spa_log_topic *topic,
-		const char *file, int line, const char *func, const char *format, va_list args)
-{
-	char text[2048];
-
-	vsnprintf(text, sizeof(text), format, args);
-	t.lines += topic == xen_snd_log_topic && level == SPA_LOG_LEVEL_ERROR;
-}
-
-static SPA_PRINTF_FUNC(7, 8)
-void on_logt(void *object, enum spa_log_level level, const struct spa_log_topic *topic,
-		const char *file, int line, const char *func, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	on_logtv(object, level, topic, file, line, func, format, args);
-	va_end(args);
-}
-
-static void start_log(void)
-{
-	static const struct spa_log_methods methods = {
-		SPA_VERSION_LOG_METHODS,
-		.logt = on_logt,
-		.logtv = on_logtv,
-	};
-	static struct spa_log log = {
-		.iface = { SPA_TYPE_INTERFACE_Log, SPA_VERSION_LOG, { &methods, NULL } },
-		.level = SPA_LOG_LEVEL_WARN,
-	};
-
-	pw_log_set(&log);
-	pw_log_set_level(SPA_LOG_LEVEL_WARN);
-}
-
-/* Exactly as large as it is, so that reading beyond it is noticed. */
-static char *take_text(struct input *in)
+/* Up to a NUL, which is never in a text. */
+static struct config_text *take_text(struct input *in)
 {
 	size_t len = in->size > 0 ? strnlen((const char *)in->data, in->size) : 0;
-	char *text = malloc(len + 1);
+	struct config_text *text = config_text_new(FILE_NAME, (const char *)in->data, len);
 
-	input_take(in, text, len);
-	text[len] = '\0';
+	check(text != NULL);
+	in->data += len;
+	in->size -= len;
 	input_u8(in);
 	return text;
 }
 
-static void apply(struct config *config)
+static void apply(const struct config *config)
 {
 	struct budgets budgets = { 0 };
 	struct pw_properties *props;
@@ -118,26 +47,34 @@ static void apply(struct config *config)
 	pw_properties_free(props);
 }
 
+/* FILE:LINE: or FILE: and something, in one line */
+static void check_error(const struct config_error *error)
+{
+	size_t len = strlen(error->text);
+
+	check(strncmp(error->text, FILE_NAME":", strlen(FILE_NAME":")) == 0);
+	check(len > strlen(FILE_NAME": ") && len < sizeof(error->text));
+	check(strchr(error->text, '\n') == NULL);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
-	struct config config;
-	int res;
+	struct config_error error;
+	struct config_text *args, *text;
+	struct config *config;
+	struct spa_list texts;
 
-	start_log();
-	t.lines = 0;
-	t.args = take_text(&in);
-	t.rules = take_text(&in);
-	if ((res = config_init(&config, NULL, t.args)) >= 0) {
-		check_eq(t.lines, 0);
-		check(config.max_buffer >= 4096 && config.max_buffer <= 64 << 20);
-		apply(&config);
-		config_clear(&config);
+	args = take_text(&in);
+	text = take_text(&in);
+	spa_list_init(&texts);
+	spa_list_append(&texts, &text->link);
+	if ((config = config_new(&texts, args, true, &error)) != NULL) {
+		check(config->max_buffer >= 4096 && config->max_buffer <= 64 << 20);
+		apply(config);
+		config_unref(config);
 	} else {
-		check_eq(res, -EINVAL);
-		check_eq(t.lines, 1);
+		check_error(&error);
 	}
-	free(t.args);
-	free(t.rules);
 	return 0;
 }

@@ -618,8 +618,7 @@ static void start(void)
 	t.honest = how & 1;
 	t.model.generation = how & 2 ? LINUX_NEWER : LINUX_OLDER;
 	t.watcher.changed = on_changed;
-	t.env = (struct guest_env) { .watcher = &t.watcher, .min_period = &t.min_period,
-		.max_buffer = MAX_BUFFER };
+	t.env = (struct guest_env) { .watcher = &t.watcher, .min_period = &t.min_period };
 	t.guest.env = &t.env;
 	t.guest.domid = 3;
 	set_budgets();

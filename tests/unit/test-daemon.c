@@ -32,7 +32,7 @@ static const char * const environment[] = {
 	NULL
 };
 
-/* what holds all but the arguments of our module and the rules */
+/* What holds all but the arguments of our module, in line 10, and the rules, from line 12 on. */
 #define CONFIG									\
 	"context.spa-libs = {\n"						\
 	"    audio.convert.* = audioconvert/libspa-audioconvert\n"		\
@@ -165,21 +165,39 @@ static void ends_with(int wanted, int code)
 				said);
 }
 
-static void refuses(const char *args, const char *section, const char *file, const char *word)
+/* what is wrong is wrong for --check and for the daemon */
+static void is_refused(const char *where, const char *word)
 {
-	make_dir();
-	write_file("xen-snd.conf", CONFIG, args, section);
-	ends_with(EX_CONFIG, run(NULL, NULL));
-	says(file);
-	says(word);
-	check_eq(lines(said), 1);
+	const char *argument;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		argument = i == 0 ? "--check" : NULL;
+		ends_with(EX_CONFIG, run(argument, NULL));
+		says(where);
+		says(word);
+		check_eq(lines(said), 1);
+		check_str(printed, "");
+	}
+}
+
+static void end_dir(void)
+{
 	remove_dir();
 	strcpy(strrchr(dir, '.'), ".XXXXXX");
 }
 
+static void refuses(const char *args, const char *section, const char *where, const char *word)
+{
+	make_dir();
+	write_file("xen-snd.conf", CONFIG, args, section);
+	is_refused(where, word);
+	end_dir();
+}
+
 static void refuses_args(const char *args, const char *word)
 {
-	refuses(args, "", "/xen-snd.conf: ", word);
+	refuses(args, "", "/xen-snd.conf:10: ", word);
 }
 
 static void refuses_rules(const char *rules, const char *word)
@@ -187,7 +205,7 @@ static void refuses_rules(const char *rules, const char *word)
 	char section[1024];
 
 	snprintf(section, sizeof(section), "xen-snd.rules = %s", rules);
-	refuses("", section, "/xen-snd.conf: xen-snd.rules: ", word);
+	refuses("", section, "/xen-snd.conf:12: xen-snd.rules: ", word);
 }
 
 static void accepts(const char *args, const char *section)
@@ -195,8 +213,8 @@ static void accepts(const char *args, const char *section)
 	make_dir();
 	write_file("xen-snd.conf", CONFIG, args, section);
 	ends_with(EX_UNAVAILABLE, run(NULL, NULL));
-	remove_dir();
-	strcpy(strrchr(dir, '.'), ".XXXXXX");
+	ends_with(EXIT_SUCCESS, run("--check", NULL));
+	end_dir();
 }
 
 TEST(without_xen_it_says_so_in_one_line)
@@ -303,7 +321,7 @@ TEST(properties_of_ours_that_can_not_be_set_are_an_error)
 {
 	refuses_args("stream.props = { xen.faed = true }", "stream.props: xen.faed");
 	refuses_args("stream.props = { xen.position = 0 }", "stream.props: xen.position");
-	refuses("", SETS("media.role = Music xen.faed = true"), "/xen-snd.conf: xen-snd.rules: ",
+	refuses("", SETS("media.role = Music xen.faed = true"), "/xen-snd.conf:12: xen-snd.rules: ",
 			"xen.faed");
 }
 
@@ -311,8 +329,8 @@ TEST(properties_of_ours_of_the_wrong_type_are_an_error)
 {
 	refuses_args("stream.props = { xen.fade = 5 }", "stream.props: xen.fade = 5: must be true");
 	refuses_args("stream.props = { xen.fade = [ true ] }", "stream.props: xen.fade");
-	refuses("", SETS("xen.fade = yes"), "/xen-snd.conf: xen-snd.rules: ", "xen.fade = yes");
-	refuses("", SETS("xen.fade = { }"), "/xen-snd.conf: xen-snd.rules: ", "xen.fade");
+	refuses("", SETS("xen.fade = yes"), "/xen-snd.conf:12: xen-snd.rules: ", "xen.fade = yes");
+	refuses("", SETS("xen.fade = { }"), "/xen-snd.conf:12: xen-snd.rules: ", "xen.fade");
 }
 
 #define OF_GUEST	"matches = [ { xen.guest.name = \"~^ivi\" } { xen.domid = 7 } ]"
@@ -362,13 +380,52 @@ TEST(rules_that_are_no_array_are_an_error)
 
 TEST(rules_that_are_never_closed_are_an_error)
 {
-	refuses_rules("[ { " MATCHES " " ACTIONS " }", "from [ to ]");
-	refuses_rules("[ { " MATCHES " " ACTIONS, "from [ to ]");
+	refuses_rules("[ { " MATCHES " " ACTIONS " }", "the [ of this line is never closed");
+	refuses_rules("[ { " MATCHES " " ACTIONS, "the { of this line is never closed");
 }
 
 TEST(a_mistyped_section_is_an_error)
 {
-	refuses("", "xen-snd.rule = [ ]", "/xen-snd.conf: ", "xen-snd.rule:");
+	refuses("", "xen-snd.rule = [ ]", "/xen-snd.conf:12: ", "xen-snd.rule:");
+	refuses("", "xensnd.rules = [ ]", "/xen-snd.conf:12: ", "xensnd.rules:");
+}
+
+/* The second would do away with the first. */
+TEST(a_section_that_is_there_twice_is_an_error)
+{
+	refuses("", "xen-snd.rules = [ ]\n\nxen-snd.rules = [ ]", "/xen-snd.conf:14: ",
+			"xen-snd.rules: is in line 12 already");
+}
+
+TEST(brackets_that_do_not_fit_are_an_error)
+{
+	refuses_rules("[ { " MATCHES " " ACTIONS " ] }", "] closes the { of line 12");
+	refuses("", "xen-snd.rules = [\n{ " MATCHES "\n" ACTIONS " ]\n}",
+			"/xen-snd.conf:14: xen-snd.rules: ", "] closes the { of line 13");
+	refuses("", "xen-snd.rules = [ ] ]", "/xen-snd.conf:12: ", "] closes nothing");
+	refuses_rules("[ { matches = [ { xen.guest.name = ~ivi[0-9] } ] " ACTIONS " } ]",
+			"[ inside of a word");
+}
+
+TEST(a_string_that_is_never_closed_is_an_error)
+{
+	refuses_rules("[ { matches = [ { xen.guest.name = \"ivi } ]\n" ACTIONS " } ]",
+			"the string that begins here is not closed");
+}
+
+TEST(a_key_without_a_value_is_an_error)
+{
+	refuses("", "xen-snd.rules", "/xen-snd.conf:12: ", "xen-snd.rules: no value");
+	refuses("stream.max-buffer", "", "/xen-snd.conf:10: ", "stream.max-buffer: no value");
+	refuses("", "xen-snd.rules = [\n{ " MATCHES "\nactions = { { } } } ]", "/xen-snd.conf:14: ",
+			"where a key is awaited");
+}
+
+TEST(the_line_is_that_of_the_key)
+{
+	refuses("", "# two\n# lines\nxen-snd.rules = [\n  {\n    matches = [\n      { xen.pcm = 0\n"
+			"        xen.guest = ivi } ]\n    " ACTIONS "\n  }\n]",
+			"/xen-snd.conf:18: xen-snd.rules: matches: ", "\"xen.guest\"");
 }
 
 TEST(a_rule_with_an_unknown_part_is_an_error)
@@ -408,7 +465,7 @@ TEST(a_match_after_which_comes_something_else_is_an_error)
 TEST(a_property_without_a_value_is_an_error)
 {
 	refuses_rules("[ { matches = [ { xen.pcm = 0 } ] actions = { update-props = { a } } } ]",
-			"update-props");
+			"a: no value");
 }
 
 TEST(a_regular_expression_that_is_none_is_an_error)
@@ -437,9 +494,36 @@ TEST(the_file_that_is_wrong_is_the_one_that_is_named)
 	write_file("xen-snd.conf", CONFIG, "", "");
 	write_file("xen-snd.conf.d/10-good.conf", "xen-snd.rules = [ { " MATCHES " " ACTIONS " } ]\n");
 	write_file("xen-snd.conf.d/20-bad.conf", "xen-snd.rules = [ { " MATCHES " } ]\n");
-	ends_with(EX_CONFIG, run(NULL, NULL));
-	says("/xen-snd.conf.d/20-bad.conf: ");
-	check_eq(lines(said), 1);
+	is_refused("/xen-snd.conf.d/20-bad.conf:1: ", "a rule without actions");
+	remove_dir();
+}
+
+/* PipeWire passes over both without a word that anybody reads. */
+TEST(a_fragment_that_can_not_be_read_is_an_error)
+{
+	char path[256];
+
+	make_dir();
+	write_file("xen-snd.conf", CONFIG, "", "");
+	snprintf(path, sizeof(path), "%s/xen-snd.conf.d/10-lost.conf", dir);
+	check_eq(symlink("/nonexistent/rules.conf", path), 0);
+	is_refused("/xen-snd.conf.d/10-lost.conf: ", "can't be read: No such file");
+	check_eq(unlink(path), 0);
+	write_file("xen-snd.conf.d/20-open.conf", "context.properties = {\n");
+	is_refused("/xen-snd.conf.d/20-open.conf:1: ", "context.properties: the { of this line");
+	remove_dir();
+}
+
+TEST(check_says_in_one_line_what_is_right)
+{
+	make_dir();
+	write_file("xen-snd.conf", CONFIG, "", "xen-snd.rules = [ { " MATCHES " " ACTIONS " } ]");
+	write_file("xen-snd.conf.d/10.conf", "{ xen-snd.rules = [ { " MATCHES " " ACTIONS " } ] }\n");
+	ends_with(EXIT_SUCCESS, run("--check", NULL));
+	check_eq(lines(printed), 1);
+	check(strstr(printed, "/xen-snd.conf, ") != NULL);
+	check(strstr(printed, "/xen-snd.conf.d/10.conf: right, 2 rules\n") != NULL);
+	check_str(said, "");
 	remove_dir();
 }
 
@@ -495,6 +579,7 @@ TEST(help_names_every_option_and_exit_code)
 	make_dir();
 	ends_with(EXIT_SUCCESS, run("--help", NULL));
 	check(strstr(printed, "--config") != NULL);
+	check(strstr(printed, "--check") != NULL);
 	check(strstr(printed, "--verbose") != NULL);
 	check(strstr(printed, "--version") != NULL);
 	check(strstr(printed, "69") != NULL);

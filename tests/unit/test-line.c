@@ -197,8 +197,7 @@ static void start(bool capture)
 
 	pw_init(NULL, NULL);
 	t.watcher.changed = on_changed;
-	t.env = (struct guest_env) { .watcher = &t.watcher, .min_period = &t.min_period,
-		.max_buffer = BUFFER };
+	t.env = (struct guest_env) { .watcher = &t.watcher, .min_period = &t.min_period };
 	t.guest.env = &t.env;
 	t.guest.domid = 3;
 	set_budgets_to_most();
