@@ -202,7 +202,7 @@ class PwStreams(Stack):
     def begin(self):
         self.clients = []
 
-    def add(self, count):
+    def add(self, count, sink):
         if self.clients:
             self.clients.pop().end()
         count += self.count
