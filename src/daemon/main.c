@@ -80,6 +80,16 @@ static int check_module(struct pw_context *context)
 	return EXIT_FAILURE;
 }
 
+/* The module reads it: here it is kept from ending a thread that is made before that. */
+static void block_hangup(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static int run(const char *config)
 {
 	struct pw_main_loop *loop;
@@ -90,6 +100,7 @@ static int run(const char *config)
 		perror("can't make a loop");
 		return EXIT_FAILURE;
 	}
+	block_hangup();
 	pw_loop_add_signal(pw_main_loop_get_loop(loop), SIGINT, on_signal, loop);
 	pw_loop_add_signal(pw_main_loop_get_loop(loop), SIGTERM, on_signal, loop);
 

@@ -11,6 +11,7 @@
 #include <xentoollog.h>
 
 #include <spa/utils/result.h>
+#include <spa/utils/string.h>
 #include <pipewire/impl.h>
 
 #include "config.h"
@@ -46,6 +47,7 @@ struct impl {
 	struct guest_env env;
 	struct state *state;
 	struct xenbus *xenbus;
+	struct spa_source *reload;	/* SIGHUP; NULL in PipeWire itself */
 	xentoollog_logger_stdiostream *logger;
 };
 
@@ -125,6 +127,43 @@ static int read_config(struct impl *impl)
 	return 0;
 }
 
+/* Main loop. What is read anew holds for what begins from now on: nodes and guests keep
+ * what held when they did. */
+static void on_reload(void *data, int number)
+{
+	struct impl *impl = data;
+	struct config_error error;
+	struct config *config;
+
+	if ((config = config_load(&impl->origin, &error)) == NULL) {
+		pw_log_error("%s", error.text);
+		pw_log_error("the configuration stays as it was; after correcting it, reload again");
+		return;
+	}
+	if (!spa_streq(config->state_file, impl->config.now->state_file))
+		pw_log_warn("state.file = \"%s\" holds from the next start on", config->state_file);
+	config_set(&impl->config, config);
+	pw_log_info("the configuration was read anew: it holds for streams that are opened "
+			"from now on");
+}
+
+/* The daemon has blocked the signal in all threads. In PipeWire it is not ours. */
+static int add_reload(struct impl *impl, struct pw_context *context)
+{
+	if (!impl->origin.ours)
+		return 0;
+	impl->reload = pw_loop_add_signal(pw_context_get_main_loop(context), SIGHUP, on_reload,
+			impl);
+	return impl->reload ? 0 : -errno;
+}
+
+static void remove_reload(struct impl *impl, struct pw_context *context)
+{
+	if (impl->reload)
+		pw_loop_destroy_source(pw_context_get_main_loop(context), impl->reload);
+	impl->reload = NULL;
+}
+
 static int start(struct impl *impl, struct pw_context *context, const char *args)
 {
 	char why[256];
@@ -148,6 +187,8 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 	if ((res = realtime_init(&impl->realtime, context, !impl->graph.in_server)) < 0)
 		goto error_realtime;
 
+	if ((res = add_reload(impl, context)) < 0)
+		goto error_reload;
 	impl->env = (struct guest_env) {
 		.logger = (struct xentoollog_logger *)impl->logger,
 		.watcher = &impl->nodes.watcher,
@@ -163,6 +204,8 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 	return 0;
 
 error_xenbus:
+	remove_reload(impl, context);
+error_reload:
 	realtime_clear(&impl->realtime);
 error_realtime:
 	graph_clear(&impl->graph);
@@ -184,6 +227,7 @@ static void stop(struct impl *impl)
 		return;
 	xenbus_free(impl->xenbus);
 	impl->xenbus = NULL;
+	remove_reload(impl, impl->graph.context);
 	state_close(impl->state);
 	realtime_clear(&impl->realtime);
 	graph_clear(&impl->graph);
