@@ -17,6 +17,7 @@
 #include "budget.h"
 #include "config-check.h"
 #include "config.h"
+#include "latency.h"
 #include "names.h"
 #include "xen-snd.h"
 
@@ -68,6 +69,20 @@ static bool is_bool(const struct config_value *value)
 		(spa_streq(word, "true") || spa_streq(word, "false"));
 }
 
+static bool is_max_latency(const struct config_value *value)
+{
+	char text[32];
+
+	return config_get_string(value, text, sizeof(text)) && latency_is_max(text);
+}
+
+static bool is_latency_policy(const struct config_value *value)
+{
+	char text[32];
+
+	return config_get_string(value, text, sizeof(text)) && latency_is_policy(text);
+}
+
 static const struct setting {
 	const char *key;
 	const char *wanted;
@@ -75,6 +90,8 @@ static const struct setting {
 } settings[] = {
 	{ XEN_SND_KEY_FADE, "true or false", is_bool },
 	{ XEN_SND_KEY_CAPTURE_ALLOWED, "true or false", is_bool },
+	{ KEY_XEN_LATENCY_MAX, "a number of milliseconds, 0.001 to 10000", is_max_latency },
+	{ KEY_XEN_LATENCY_POLICY, "refuse or flag", is_latency_policy },
 };
 
 int config_check_property(const char *where, const char *key, const char *at,

@@ -21,14 +21,26 @@
 /* PipeWire's own defaults, until its settings were read */
 #define DEFAULT_RATE		48000u
 #define DEFAULT_MIN_QUANTUM	32u
+#define DEFAULT_MAX_QUANTUM	2048u
 
 /* The settings. */
 
+struct latency_graph graph_get_settings(const struct graph *graph)
+{
+	return (struct latency_graph) {
+		.rate = atomic_load(&graph->settings.rate),
+		.min_quantum = atomic_load(&graph->settings.min_quantum),
+		.max_quantum = atomic_load(&graph->settings.max_quantum),
+		.force_quantum = atomic_load(&graph->settings.force_quantum),
+	};
+}
+
 static void update_min_period(struct graph *graph)
 {
-	uint64_t quantum = SPA_MAX(graph->min_quantum, graph->force_quantum);
+	const struct latency_graph g = graph_get_settings(graph);
+	uint64_t quantum = SPA_MAX(g.min_quantum, g.force_quantum);
 
-	atomic_store(&graph->min_period, 2 * quantum * SPA_NSEC_PER_SEC / graph->rate);
+	atomic_store(&graph->min_period, 2 * quantum * SPA_NSEC_PER_SEC / g.rate);
 }
 
 static int on_metadata_property(void *data, uint32_t subject, const char *key,
@@ -42,11 +54,13 @@ static int on_metadata_property(void *data, uint32_t subject, const char *key,
 	if (value)
 		spa_atou32(value, &number, 0);
 	if (spa_streq(key, "clock.rate") && number > 0)
-		graph->rate = number;
+		atomic_store(&graph->settings.rate, number);
 	else if (spa_streq(key, "clock.min-quantum") && number > 0)
-		graph->min_quantum = number;
+		atomic_store(&graph->settings.min_quantum, number);
+	else if (spa_streq(key, "clock.max-quantum") && number > 0)
+		atomic_store(&graph->settings.max_quantum, number);
 	else if (spa_streq(key, "clock.force-quantum"))
-		graph->force_quantum = number;
+		atomic_store(&graph->settings.force_quantum, number);
 	update_min_period(graph);
 	return 0;
 }
@@ -198,8 +212,7 @@ int graph_init(struct graph *graph, struct pw_context *context,
 		.in_server = pw_properties_get_bool(props, PW_KEY_CORE_DAEMON, false),
 		.events = events,
 		.data = data,
-		.rate = DEFAULT_RATE,
-		.min_quantum = DEFAULT_MIN_QUANTUM,
+		.settings = { DEFAULT_RATE, DEFAULT_MIN_QUANTUM, DEFAULT_MAX_QUANTUM, 0 },
 	};
 	update_min_period(graph);
 	if ((graph->retry = pw_loop_add_timer(graph->loop, on_retry, graph)) == NULL)

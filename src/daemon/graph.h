@@ -10,6 +10,8 @@
 
 #include <pipewire/pipewire.h>
 
+#include "latency.h"
+
 struct graph_events {
 	/* Main loop: PipeWire is there, or there no more (core NULL). Nodes that
 	 * were exported go with the core. */
@@ -32,7 +34,11 @@ struct graph {
 	struct spa_hook metadata_listener;
 	struct spa_source *retry;
 	bool said;			/* that PipeWire is not there */
-	uint32_t rate, min_quantum, force_quantum;
+
+	/* PipeWire's settings, frames. Main loop writes, any thread reads. */
+	struct {
+		atomic_uint rate, min_quantum, max_quantum, force_quantum;
+	} settings;
 
 	/* The shortest period that the graph can serve, in ns: two of its smallest
 	 * quanta. Main loop writes, any thread reads. */
@@ -43,5 +49,8 @@ struct graph {
 int graph_init(struct graph *graph, struct pw_context *context,
 		const struct graph_events *events, void *data);
 void graph_clear(struct graph *graph);
+
+/* Any thread: what its settings are now. */
+struct latency_graph graph_get_settings(const struct graph *graph);
 
 #endif /* XEN_SND_GRAPH_H */

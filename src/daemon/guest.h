@@ -11,6 +11,7 @@
 #include "mailbox.h"
 
 struct config_holder;
+struct graph;
 
 /* What all guests share, constant. */
 struct guest_env {
@@ -18,6 +19,11 @@ struct guest_env {
 	struct stream_watcher *watcher;
 	const atomic_uint_least64_t *min_period;	/* ns that the graph can serve, any time */
 	struct config_holder *config;
+	const struct graph *graph;		/* for what any thread may do with it */
+	/* contract_make(); NULL: any latency will do */
+	int (*contract)(const struct guest_env *env, const struct stream_identity *identity,
+			bool capture, const struct xen_snd_geometry *geometry,
+			struct latency *latency);
 	struct state *state;			/* xenbus thread; NULL: nothing is kept */
 };
 

@@ -295,6 +295,26 @@ static int map_buffer(struct line *line, const struct wire_open *open)
 	return 0;
 }
 
+/* What its latency will be. A stream that is resumed is refused nothing. */
+static int agree(struct line *line, const struct xen_snd_geometry *geometry,
+		struct latency *latency)
+{
+	const struct guest_env *env = line->guest->env;
+	char text[LATENCY_TEXT_SIZE];
+	int res;
+
+	*latency = (struct latency) { .rate = geometry->rate };
+	if (env->contract == NULL)
+		return 0;
+	res = env->contract(env, &line->config.identity, line->config.capture, geometry, latency);
+	if (res < 0) {
+		latency_describe(latency, text);
+		guest_log_warn(BUDGETS(line), LINE_FORMAT": OPEN refused: the latency is more than a "
+				"rule allows: %s", LINE_ARGS(line), text);
+	}
+	return res;
+}
+
 /* Map the buffer, and make the stream by stream_open() or stream_resume(). */
 static int make_stream(struct line *line, const struct wire_open *open,
 		struct stream *(*make)(const struct stream_config *config))
@@ -302,15 +322,20 @@ static int make_stream(struct line *line, const struct wire_open *open,
 	const struct line_config *config = &line->config;
 	const struct xen_snd_geometry geometry = make_geometry(open);
 	struct guest *guest = line->guest;
+	char text[LATENCY_TEXT_SIZE];
+	struct latency latency;
 	int res;
 
+	if ((res = agree(line, &geometry, &latency)) < 0 && make == stream_open)
+		return res;
 	if ((res = map_buffer(line, open)) < 0) {
 		guest_log_warn(BUDGETS(line), LINE_FORMAT": can't map the %u octets of directory %u: %s",
 				LINE_ARGS(line), open->buffer_size, open->directory, strerror(-res));
 		return res;
 	}
 	line->stream = make(&(struct stream_config) {
-		.identity = &config->identity, .geometry = &geometry, .capture = config->capture,
+		.identity = &config->identity, .geometry = &geometry, .latency = &latency,
+		.capture = config->capture,
 		.data = line->buffer_map.data, .events = &line->events,
 		.watcher = guest->env->watcher, .record = line->record,
 	});
@@ -322,10 +347,11 @@ static int make_stream(struct line *line, const struct wire_open *open,
 		return res;
 	}
 	line->stream->watcher->changed(line->stream->watcher, line->stream);
+	latency_describe(&latency, text);
 	guest_log_info(BUDGETS(line), LINE_FORMAT": open for %s: %s %u Hz %u channels, buffer %u, "
-			"period %u frames", LINE_ARGS(line), config->capture ? "capture" : "playback",
+			"period %u frames, latency %s", LINE_ARGS(line), config->capture ? "capture" : "playback",
 			wire_format_info(open->format)->name, geometry.rate, geometry.channels,
-			geometry.buffer_frames, geometry.period_frames);
+			geometry.buffer_frames, geometry.period_frames, text);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include <pipewire/impl.h>
 
 #include "config.h"
+#include "contract.h"
 #include "graph.h"
 #include "log.h"
 #include "module.h"
@@ -194,6 +195,8 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 		.watcher = &impl->nodes.watcher,
 		.min_period = &impl->graph.min_period,
 		.config = &impl->config,
+		.graph = &impl->graph,
+		.contract = contract_make,
 		.state = impl->state,
 	};
 	if ((impl->xenbus = xenbus_new(&impl->env)) == NULL) {

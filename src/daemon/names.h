@@ -22,7 +22,18 @@
 #define KEY_XEN_BUFFER		"xen.buffer"		/* frames */
 #define KEY_XEN_PERIOD		"xen.period"		/* frames */
 
+/* what rules set: the latency that a stream may have at most, in ms; what happens then */
+#define KEY_XEN_LATENCY_MAX	"xen.latency.max"
+#define KEY_XEN_LATENCY_POLICY	"xen.latency.policy"	/* refuse or flag */
+
 /* changing, at most once a second */
+#define KEY_XEN_LATENCY_RING	"xen.latency.ring"	/* frames, as the next three */
+#define KEY_XEN_LATENCY_QUANTUM	"xen.latency.quantum"
+#define KEY_XEN_LATENCY_CONVERTER "xen.latency.converter"
+#define KEY_XEN_LATENCY_DEVICE	"xen.latency.device"	/* or "unknown" */
+#define KEY_XEN_LATENCY_FRAMES	"xen.latency.frames"	/* their sum */
+#define KEY_XEN_LATENCY_MSEC	"xen.latency.ms"	/* the same in ms */
+#define KEY_XEN_LATENCY_EXCEEDED "xen.latency.exceeded"	/* why; "": it is not */
 #define KEY_XEN_STATE		"xen.state"		/* prepared, running or paused */
 #define KEY_XEN_POSITION	"xen.position"		/* frames since OPEN */
 #define KEY_XEN_FILL		"xen.fill"		/* frames in the ring, playback */

@@ -19,6 +19,7 @@
 
 #include "clock.h"
 #include "fade.h"
+#include "identity.h"
 #include "log.h"
 #include "names.h"
 #include "node.h"
@@ -52,9 +53,10 @@ struct node {
 	struct spa_list ports;
 	uint32_t idle;			/* ticks since it ran */
 	bool hears;			/* what it captures, as was said last */
+	bool late;			/* its latency is more than a rule allows, as was said last */
 	uint64_t end;			/* the stream is closed: CLOCK_MONOTONIC ns when the
 					 * node may go; 0: not yet */
-	char name[STREAM_NAME_SIZE + 64];	/* node.name, for the log */
+	char name[IDENTITY_NAME_SIZE];	/* node.name, for the log */
 };
 
 struct port {
@@ -66,21 +68,6 @@ struct port {
 
 /* Properties. */
 
-/* node.name is part of the interface: letters, digits, '-', '_' and '.' only */
-static void make_name(struct node *node)
-{
-	const struct stream_identity *id = &node->stream->identity;
-	char *c;
-
-	snprintf(node->name, sizeof(node->name), "xen-snd.%s.%u.%u.%u", id->guest,
-			id->device, id->pcm, id->stream);
-	for (c = node->name; *c; c++) {
-		if (strchr("-_.", *c) == NULL && !(*c >= '0' && *c <= '9') &&
-		    !((*c | 0x20) >= 'a' && (*c | 0x20) <= 'z'))
-			*c = '_';
-	}
-}
-
 static void set_labels(struct pw_properties *props, const struct stream_identity *id)
 {
 	const char *pcm = id->pcm_label[0] ? id->pcm_label : "sound";
@@ -89,22 +76,6 @@ static void set_labels(struct pw_properties *props, const struct stream_identity
 			id->card_label, id->card_label[0] ? " " : "", pcm);
 	pw_properties_setf(props, PW_KEY_MEDIA_NAME, "%s %u/%u/%u", pcm,
 			id->device, id->pcm, id->stream);
-}
-
-static void set_identity(struct pw_properties *props, const struct stream_identity *id,
-		bool capture)
-{
-	pw_properties_setf(props, KEY_XEN_DOMID, "%u", id->domid);
-	pw_properties_set(props, KEY_XEN_GUEST_NAME, id->guest);
-	pw_properties_set(props, KEY_XEN_GUEST_UUID, id->uuid);
-	pw_properties_setf(props, KEY_XEN_DEVICE, "%u", id->device);
-	pw_properties_setf(props, KEY_XEN_PCM, "%u", id->pcm);
-	pw_properties_setf(props, KEY_XEN_STREAM, "%u", id->stream);
-	pw_properties_set(props, KEY_XEN_DIRECTION, capture ? "capture" : "playback");
-	pw_properties_set(props, KEY_XEN_CARD_LABEL, id->card_label);
-	pw_properties_set(props, KEY_XEN_PCM_LABEL, id->pcm_label);
-	pw_properties_set(props, KEY_XEN_UNIQUE_ID, id->unique_id);
-	pw_properties_set(props, KEY_XEN_PROTOCOL, id->protocol);
 }
 
 static void set_geometry(struct pw_properties *props, const struct xen_snd_geometry *g)
@@ -176,15 +147,52 @@ static void set_counters(struct pw_properties *props, const struct stream *s)
 	}
 }
 
+/* Latency. What was computed at OPEN gives way to what is. */
+
+static struct latency get_latency(const struct node *node)
+{
+	const struct latency_graph graph = graph_get_settings(node->nodes->graph);
+	const struct spa_latency_info *behind = &node->stream->behind;
+	const struct stream *s = node->stream;
+	uint64_t cycle = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
+	struct latency l = s->latency;
+
+	if (cycle > 0)
+		l.quantum = (cycle * l.rate + SPA_NSEC_PER_SEC / 2) / SPA_NSEC_PER_SEC;
+	l.linked = atomic_load_explicit(&s->linked, memory_order_relaxed);
+	l.device = behind->max_quantum * l.quantum +
+		(uint64_t)behind->max_rate * l.rate / graph.rate +
+		behind->max_ns * l.rate / SPA_NSEC_PER_SEC;
+	return l;
+}
+
+static void set_latency(struct pw_properties *props, const struct latency *l)
+{
+	char text[LATENCY_TEXT_SIZE];
+	uint64_t usec = latency_usec(l);
+
+	latency_describe(l, text);
+	pw_properties_setf(props, KEY_XEN_LATENCY_RING, "%u", l->ring);
+	pw_properties_setf(props, KEY_XEN_LATENCY_QUANTUM, "%u", l->quantum);
+	pw_properties_setf(props, KEY_XEN_LATENCY_CONVERTER, "%u", l->converter);
+	pw_properties_set(props, KEY_XEN_LATENCY_DEVICE, "unknown");
+	if (l->linked)
+		pw_properties_setf(props, KEY_XEN_LATENCY_DEVICE, "%u", l->device);
+	pw_properties_setf(props, KEY_XEN_LATENCY_FRAMES, "%"PRIu64, latency_frames(l));
+	pw_properties_setf(props, KEY_XEN_LATENCY_MSEC, "%"PRIu64".%03u", usec / 1000,
+			(unsigned int)(usec % 1000));
+	pw_properties_set(props, KEY_XEN_LATENCY_EXCEEDED, latency_exceeds(l) ? text : "");
+}
+
 static struct pw_properties *make_properties(struct node *node)
 {
 	struct stream *s = node->stream;
+	const struct latency latency = get_latency(node);
 	struct pw_properties *props;
 
 	props = pw_properties_new(
 			PW_KEY_MEDIA_TYPE, "Audio",
 			PW_KEY_MEDIA_CATEGORY, s->capture ? "Capture" : "Playback",
-			PW_KEY_MEDIA_CLASS, s->capture ? "Stream/Input/Audio" : "Stream/Output/Audio",
 			PW_KEY_NODE_VIRTUAL, "true",
 			PW_KEY_NODE_AUTOCONNECT, "true",
 			PW_KEY_NODE_WANT_DRIVER, "true",
@@ -192,14 +200,14 @@ static struct pw_properties *make_properties(struct node *node)
 			NULL);
 	if (props == NULL)
 		return NULL;
-	pw_properties_set(props, PW_KEY_NODE_NAME, node->name);
+	identity_set(props, &s->identity, s->capture);
 	/* what WirePlumber keeps a stream's volume and target under */
 	pw_properties_set(props, PW_KEY_APP_ID, node->name);
 	pw_properties_set(props, PW_KEY_APP_NAME, s->identity.guest);
 	set_labels(props, &s->identity);
-	set_identity(props, &s->identity, s->capture);
 	set_geometry(props, &s->iface.geometry);
 	set_counters(props, s);
+	set_latency(props, &latency);
 	config_apply(node->config, props);
 	/* says nothing of playback; of capture, what holds is said by the plugin */
 	if (!s->capture)
@@ -210,7 +218,7 @@ static struct pw_properties *make_properties(struct node *node)
 /* Permission to capture. */
 
 /* Guests can open streams as they like, and the nodes' properties say it, too. */
-static bool may_say_denied(struct nodes *nodes)
+static bool may_say(struct nodes *nodes)
 {
 	uint64_t now = clock_now(), next = SPA_MAX(nodes->denied, now) + DENIED_NSEC;
 
@@ -224,7 +232,7 @@ static void say_denied(const struct node *node)
 {
 	const struct stream_identity *id = &node->stream->identity;
 
-	if (!may_say_denied(node->nodes))
+	if (!may_say(node->nodes))
 		return;
 	pw_log_warn("%s: the guest \"%s\" captures silence, since no rule lets it hear. For good: put "
 			CONFIG_RULES" = [ { matches = [ { xen.guest.name = \"%s\" } ] actions = { "
@@ -235,6 +243,19 @@ static void say_denied(const struct node *node)
 			node->name, id->guest, id->guest,
 			node->nodes->graph->in_server ? "pipewire" : "xen-snd",
 			node->nodes->graph->in_server ? "PipeWire" : "pipewire-xen-snd", node->name);
+}
+
+/* Once each time that it becomes more than a rule allows. */
+static void say_late(struct node *node, const struct latency *l)
+{
+	bool late = latency_exceeds(l);
+	char text[LATENCY_TEXT_SIZE];
+
+	if (late && !node->late && may_say(node->nodes)) {
+		latency_describe(l, text);
+		pw_log_warn("%s: the latency is more than a rule allows: %s", node->name, text);
+	}
+	node->late = late;
 }
 
 /* The stream was opened: what the rules say of it holds until it is switched. */
@@ -672,7 +693,7 @@ static struct node *node_new(struct nodes *nodes, struct stream *stream)
 	node->stream = stream_ref(stream);
 	node->config = config_get(nodes->config);
 	node->letter.read = on_bound;
-	make_name(node);
+	identity_make_name(&stream->identity, node->name);
 	permit(node);
 	end_predecessor(node);
 	spa_list_init(&node->ports);
@@ -691,6 +712,7 @@ static void node_set_active(struct node *node, bool active)
 static void node_tick(struct node *node)
 {
 	struct pw_properties *props;
+	struct latency latency;
 
 	node_renew(node);
 	if (node->impl == NULL)
@@ -704,6 +726,9 @@ static void node_tick(struct node *node)
 		return;
 	stream_news_are_told(node->stream);
 	set_counters(props, node->stream);
+	latency = get_latency(node);
+	set_latency(props, &latency);
+	say_late(node, &latency);
 	pw_impl_node_update_properties(node->impl, &props->dict);
 	pw_properties_free(props);
 }
@@ -734,7 +759,7 @@ static void on_letter(struct letter *letter)
 	struct node *node = stream->node;
 	uint32_t state = atomic_load(&stream->state);
 
-	if (state == STREAM_CLOSED && node)
+	if (state == STREAM_CLOSED && node && node->end == 0)
 		node_close(node);
 	else if (state != STREAM_CLOSED && node == NULL)
 		node = node_new(nodes, stream);

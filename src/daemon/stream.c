@@ -38,6 +38,14 @@
 #define TICK_MIN		MSEC(2)
 #define TICK_MAX		MSEC(20)
 
+/* News. One letter until they are told, however many there are. */
+
+static void have_news(struct stream *s)
+{
+	if (!atomic_exchange(&s->news, true))
+		s->watcher->changed(s->watcher, s);
+}
+
 /* The gate. Held for a copy of one quantum at most. */
 
 static bool gate_try(struct stream *s)
@@ -322,11 +330,20 @@ static void impl_allow(void *object, bool allowed)
 	gate_give(s);
 }
 
+static void impl_tell_latency(void *object, const struct spa_latency_info *info)
+{
+	struct stream *s = object;
+
+	s->behind = *info;
+	have_news(s);
+}
+
 static const struct xen_snd_stream_methods impl_stream = {
 	XEN_SND_VERSION_STREAM_METHODS,
 	.acquire = impl_acquire,
 	.release = impl_release,
 	.allow = impl_allow,
+	.tell_latency = impl_tell_latency,
 };
 
 /* Guest thread. */
@@ -348,6 +365,8 @@ static struct stream *stream_new(const struct stream_config *config)
 			&impl_stream, s);
 	s->iface.geometry = *g;
 	s->identity = *config->identity;
+	if (config->latency)
+		s->latency = *config->latency;
 	s->capture = config->capture;
 	s->watcher = config->watcher;
 	s->letter.read = config->watcher->read;
@@ -595,14 +614,6 @@ void stream_write(struct stream *s, uint32_t offset, uint32_t length)
 	else
 		filled = position_fill(filled, taken, buffer, offset, length);
 	set_filled(s, filled);
-}
-
-/* News. One letter until they are told, however many there are. */
-
-static void have_news(struct stream *s)
-{
-	if (!atomic_exchange(&s->news, true))
-		s->watcher->changed(s->watcher, s);
 }
 
 void stream_news_are_told(struct stream *s)

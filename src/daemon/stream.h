@@ -15,9 +15,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include <spa/param/latency.h>
 #include <xenevtchn.h>
 
 #include "event-page.h"
+#include "latency.h"
 #include "mailbox.h"
 #include "position.h"
 #include "state.h"
@@ -76,6 +78,7 @@ struct stream_watcher {
 struct stream {
 	struct xen_snd_stream iface;		/* for the node: constant */
 	struct stream_identity identity;	/* constant */
+	struct latency latency;			/* constant: as it was at OPEN */
 	bool capture;				/* constant */
 	struct stream_watcher *watcher;		/* constant */
 	atomic_uint refs;
@@ -126,12 +129,14 @@ struct stream {
 
 	struct letter letter;			/* the watcher's, to the main loop */
 	void *node;				/* main loop */
+	struct spa_latency_info behind;		/* main loop: of what the node is linked to */
 };
 
 /* What the guest thread knows of a stream that is opened, and the stream then has. */
 struct stream_config {
 	const struct stream_identity *identity;
 	const struct xen_snd_geometry *geometry;
+	const struct latency *latency;
 	bool capture;
 	void *data;				/* the mapped pages of the ring */
 	struct stream_events *events;

@@ -93,13 +93,14 @@ class Client:
 class Listener(Client):
     """A recorder of one node, and its verdict."""
 
-    def __init__(self, machine_, target, name="recorder", channels=2, seconds=60):
+    def __init__(self, machine_, target, name="recorder", channels=2, seconds=60, latency=0):
         self.channels = channels
         self.raw = os.path.join(machine_.dir, name + ".raw")
         self.log = os.path.join(machine_.dir, name + ".cycles")
         super().__init__(machine_, name, [
             machine_.tool("graph-recorder"), "--target", target, "--raw", self.raw, "--log",
-            self.log, "--channels", str(channels), "--seconds", str(seconds)])
+            self.log, "--channels", str(channels), "--seconds", str(seconds),
+            "--latency", str(latency)])
 
     def check(self, tap, expect, what, start=0, breaks=0):
         check_pattern(tap, self.machine, self.raw, expect, what, self.channels, start, breaks)

@@ -35,6 +35,7 @@ struct recorder {
 	struct graph_filter filter;
 	uint32_t channels;
 	uint32_t seconds;
+	uint32_t latency;	/* frames that it says it has */
 	const char *target;
 	const char *raw_file;
 	const char *log_file;
@@ -225,7 +226,7 @@ static int write_files(const struct recorder *r)
 static int usage(void)
 {
 	fputs("usage: graph-recorder --target NODE --raw FILE --log FILE [--channels C]\n"
-	      "           [--seconds N] [--ready FIFO]\n", stderr);
+	      "           [--seconds N] [--ready FIFO] [--latency FRAMES]\n", stderr);
 	return 2;
 }
 
@@ -238,6 +239,7 @@ static bool parse_options(struct recorder *r, int argc, char *argv[])
 		{ "channels", required_argument, NULL, 'c' },
 		{ "seconds", required_argument, NULL, 's' },
 		{ "ready", required_argument, NULL, 'f' },
+		{ "latency", required_argument, NULL, 'd' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -262,6 +264,9 @@ static bool parse_options(struct recorder *r, int argc, char *argv[])
 		case 'f':
 			r->ready_fifo = optarg;
 			break;
+		case 'd':
+			r->latency = (uint32_t)atoi(optarg);
+			break;
 		default:
 			return false;
 		}
@@ -281,6 +286,8 @@ static int record(struct recorder *r)
 	if ((res = make_room(r)) < 0 || (res = graph_filter_init(&r->filter, &r->graph, "graph-recorder",
 			PW_DIRECTION_INPUT, r->channels, &filter_events, r)) < 0)
 		return res;
+	if (r->latency > 0)
+		graph_filter_set_latency(&r->filter, r->latency);
 	r->route.output = r->target;
 	r->route.input = r->filter.name;
 	r->route.channels = r->channels;

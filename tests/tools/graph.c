@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <spa/param/latency-utils.h>
 #include <spa/utils/result.h>
 
 #include "graph.h"
@@ -335,6 +336,21 @@ int graph_filter_init(struct graph_filter *f, struct graph *g, const char *progr
 				PW_FILTER_PORT_FLAG_MAP_BUFFERS, sizeof(void *), props, NULL, 0);
 	}
 	return pw_filter_connect(f->filter, PW_FILTER_FLAG_RT_PROCESS, NULL, 0);
+}
+
+void graph_filter_set_latency(struct graph_filter *f, uint32_t frames)
+{
+	struct spa_latency_info info = SPA_LATENCY_INFO(SPA_DIRECTION_INPUT,
+			.min_rate = frames, .max_rate = frames);
+	struct spa_pod_builder b = { 0 };
+	const struct spa_pod *param;
+	uint8_t octets[1024];
+
+	for (uint32_t i = 0; i < GRAPH_MAX_CHANNELS && f->ports[i] != NULL; i++) {
+		spa_pod_builder_init(&b, octets, sizeof(octets));
+		param = spa_latency_build(&b, SPA_PARAM_Latency, &info);
+		pw_filter_update_params(f->filter, f->ports[i], &param, 1);
+	}
 }
 
 void graph_filter_clear(struct graph_filter *f)

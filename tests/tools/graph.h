@@ -89,6 +89,8 @@ void graph_clear(struct graph *g);
 int graph_filter_init(struct graph_filter *f, struct graph *g, const char *program,
 		enum pw_direction direction, uint32_t channels,
 		const struct pw_filter_events *events, void *data);
+/** say that what goes in is heard so many frames later */
+void graph_filter_set_latency(struct graph_filter *f, uint32_t frames);
 void graph_filter_clear(struct graph_filter *f);
 
 /** tell whoever waits: a line on stdout, and on the FIFO if there is one */

@@ -315,6 +315,8 @@ TEST(properties_of_ours_that_can_be_set_are_taken)
 	accepts("stream.props = { xen.fade = true }", "");
 	accepts("", SETS("xen.fade = true"));
 	accepts("", SETS("xen.fade = \"false\" media.role = Music"));
+	accepts("stream.props = { xen.latency.max = 20 }", "");
+	accepts("", SETS("xen.latency.max = 12.5 xen.latency.policy = refuse"));
 }
 
 TEST(properties_of_ours_that_can_not_be_set_are_an_error)
@@ -330,6 +332,10 @@ TEST(properties_of_ours_of_the_wrong_type_are_an_error)
 	refuses_args("stream.props = { xen.fade = 5 }", "stream.props: xen.fade = 5: must be true");
 	refuses_args("stream.props = { xen.fade = [ true ] }", "stream.props: xen.fade");
 	refuses("", SETS("xen.fade = yes"), "/xen-snd.conf:12: xen-snd.rules: ", "xen.fade = yes");
+	refuses("", SETS("xen.latency.max = 20ms"), "/xen-snd.conf:12: xen-snd.rules: ",
+			"xen.latency.max = 20ms: must be a number of milliseconds");
+	refuses("", SETS("xen.latency.policy = deny"), "/xen-snd.conf:12: xen-snd.rules: ",
+			"xen.latency.policy = deny: must be refuse or flag");
 	refuses("", SETS("xen.fade = { }"), "/xen-snd.conf:12: xen-snd.rules: ", "xen.fade");
 }
 

@@ -53,6 +53,8 @@ static struct {
 	uint32_t n_acquired, n_released;
 	uint32_t released;		/* frames of the last release */
 	uint32_t n_allowed;		/* times it was switched */
+	uint32_t n_told;		/* times it was told of a latency */
+	struct spa_latency_info told;
 
 	/* what the host gives */
 	struct spa_io_buffers io;
@@ -118,11 +120,19 @@ static void fake_allow(void *object, bool allowed)
 			XEN_SND_SWITCHED | (allowed ? XEN_SND_MAY_HEAR : 0));
 }
 
+static void fake_tell_latency(void *object, const struct spa_latency_info *info)
+{
+	check(object == &t);
+	t.n_told++;
+	t.told = *info;
+}
+
 static const struct xen_snd_stream_methods fake_methods = {
 	XEN_SND_VERSION_STREAM_METHODS,
 	.acquire = fake_acquire,
 	.release = fake_release,
 	.allow = fake_allow,
+	.tell_latency = fake_tell_latency,
 };
 
 /* The host. */
@@ -474,10 +484,13 @@ TEST(latency_comes_from_the_other_side_only)
 	spa_pod_builder_init(&b, octets, sizeof(octets));
 	check_eq(spa_node_port_set_param(t.node, t.direction, 0, SPA_PARAM_Latency, 0,
 			spa_latency_build(&b, SPA_PARAM_Latency, &info)), 0);
+	check_eq(t.n_told, 1);
+	check_eq(spa_latency_info_compare(&t.told, &info), 0);
 	info.direction = SPA_DIRECTION_OUTPUT;
 	spa_pod_builder_init(&b, octets, sizeof(octets));
 	check_eq(spa_node_port_set_param(t.node, t.direction, 0, SPA_PARAM_Latency, 0,
 			spa_latency_build(&b, SPA_PARAM_Latency, &info)), -EINVAL);
+	check_eq(t.n_told, 1);
 	end_node();
 }
 

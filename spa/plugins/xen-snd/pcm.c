@@ -531,6 +531,7 @@ static int set_latency(struct impl *this, const struct spa_pod *param)
 	if (info.direction != other)
 		return -EINVAL;
 	this->latency[other] = info;
+	xen_snd_stream_tell_latency(this->stream, &info);
 	this->port_params[PORT_Latency].flags ^= SPA_PARAM_INFO_SERIAL;
 	this->port_info.change_mask |= SPA_PORT_CHANGE_MASK_PARAMS;
 	emit_port_info(this, false);
@@ -871,6 +872,9 @@ static void init_port_info(struct impl *this)
 	this->port_info.n_params = N_PORT_PARAMS;
 	this->latency[SPA_DIRECTION_INPUT] = SPA_LATENCY_INFO(SPA_DIRECTION_INPUT);
 	this->latency[SPA_DIRECTION_OUTPUT] = SPA_LATENCY_INFO(SPA_DIRECTION_OUTPUT);
+	/* what the guest has written, or has not read yet */
+	this->latency[this->direction].max_ns = (uint64_t)this->stream->geometry.buffer_frames *
+		SPA_NSEC_PER_SEC / this->stream->geometry.rate;
 }
 
 static int impl_init(const struct spa_handle_factory *factory, struct spa_handle *handle,

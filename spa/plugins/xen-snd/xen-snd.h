@@ -12,9 +12,10 @@
 
 #include <spa/utils/hook.h>
 #include <spa/param/audio/raw.h>
+#include <spa/param/latency.h>
 
 #define XEN_SND_TYPE_STREAM	"Spa:Pointer:Interface:XenSnd:Stream"
-#define XEN_SND_VERSION_STREAM	0
+#define XEN_SND_VERSION_STREAM	1
 
 #define XEN_SND_KEY_STREAM	"api.xen-snd.stream"
 #define XEN_SND_KEY_FADE	"xen.fade"	/* "true": a guest that starves decays, too */
@@ -94,6 +95,9 @@ struct xen_snd_stream_methods {
 
 	/* Main thread: from now until the guest closes it, may the stream hear? */
 	void (*allow) (void *object, bool allowed);
+
+	/* Main thread: the latency of what the node is linked to has changed. */
+	void (*tell_latency) (void *object, const struct spa_latency_info *info);
 };
 
 /* Every version has all of them: who takes a stream has looked at its version. */
@@ -117,6 +121,12 @@ static inline void xen_snd_stream_release(struct xen_snd_stream *stream, uint32_
 static inline void xen_snd_stream_allow(struct xen_snd_stream *stream, bool allowed)
 {
 	xen_snd_stream_methods(stream)->allow(stream->iface.cb.data, allowed);
+}
+
+static inline void xen_snd_stream_tell_latency(struct xen_snd_stream *stream,
+		const struct spa_latency_info *info)
+{
+	xen_snd_stream_methods(stream)->tell_latency(stream->iface.cb.data, info);
 }
 
 #endif /* XEN_SND_H */
