@@ -90,6 +90,7 @@ static const struct setting {
 } settings[] = {
 	{ XEN_SND_KEY_FADE, "true or false", is_bool },
 	{ XEN_SND_KEY_CAPTURE_ALLOWED, "true or false", is_bool },
+	{ KEY_XEN_UNIQUE_ID_HONOURED, "true or false", is_bool },
 	{ KEY_XEN_LATENCY_MAX, "a number of milliseconds, 0.001 to 10000", is_max_latency },
 	{ KEY_XEN_LATENCY_POLICY, "refuse or flag", is_latency_policy },
 };

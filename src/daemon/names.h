@@ -22,6 +22,9 @@
 #define KEY_XEN_BUFFER		"xen.buffer"		/* frames */
 #define KEY_XEN_PERIOD		"xen.period"		/* frames */
 
+/* what rules set: the guest's unique-id, in snd_be's syntax, directs the stream */
+#define KEY_XEN_UNIQUE_ID_HONOURED "xen.unique-id.honoured"
+
 /* what rules set: the latency that a stream may have at most, in ms; what happens then */
 #define KEY_XEN_LATENCY_MAX	"xen.latency.max"
 #define KEY_XEN_LATENCY_POLICY	"xen.latency.policy"	/* refuse or flag */

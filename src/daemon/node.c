@@ -23,6 +23,7 @@
 #include "log.h"
 #include "names.h"
 #include "node.h"
+#include "unique-id.h"
 
 #define LIBRARY_NAME	"xen-snd/libspa-xen-snd"
 
@@ -184,6 +185,21 @@ static void set_latency(struct pw_properties *props, const struct latency *l)
 	pw_properties_set(props, KEY_XEN_LATENCY_EXCEEDED, latency_exceeds(l) ? text : "");
 }
 
+/* What Dom0 says of target and role goes before what the guest says. */
+static void honour_unique_id(struct pw_properties *props, const struct stream *s)
+{
+	struct unique_id id;
+	const char *why;
+
+	if (!pw_properties_get_bool(props, KEY_XEN_UNIQUE_ID_HONOURED, false) ||
+	    unique_id_parse(s->identity.unique_id, &id, &why) < 0)
+		return;
+	if (id.target[0] && pw_properties_get(props, PW_KEY_TARGET_OBJECT) == NULL)
+		pw_properties_set(props, PW_KEY_TARGET_OBJECT, id.target);
+	if (id.role[0] && pw_properties_get(props, PW_KEY_MEDIA_ROLE) == NULL)
+		pw_properties_set(props, PW_KEY_MEDIA_ROLE, id.role);
+}
+
 static struct pw_properties *make_properties(struct node *node)
 {
 	struct stream *s = node->stream;
@@ -209,6 +225,7 @@ static struct pw_properties *make_properties(struct node *node)
 	set_counters(props, s);
 	set_latency(props, &latency);
 	config_apply(node->config, props);
+	honour_unique_id(props, s);
 	/* says nothing of playback; of capture, what holds is said by the plugin */
 	if (!s->capture)
 		pw_properties_set(props, XEN_SND_KEY_CAPTURE_ALLOWED, NULL);
@@ -258,20 +275,42 @@ static void say_late(struct node *node, const struct latency *l)
 	node->late = late;
 }
 
-/* The stream was opened: what the rules say of it holds until it is switched. */
-static void permit(struct node *node)
+/* A rule honours what there is nothing to honour in. */
+static void say_unique_id(const struct node *node, const struct pw_properties *props)
 {
-	struct pw_properties *props;
+	const char *text = node->stream->identity.unique_id, *why;
+	struct unique_id id;
+
+	if (pw_properties_get_bool(props, KEY_XEN_UNIQUE_ID_HONOURED, false) && text[0] &&
+	    unique_id_parse(text, &id, &why) < 0 && may_say(node->nodes))
+		pw_log_warn("%s: unique-id \"%s\" %s: ignored, though a rule honours it",
+				node->name, text, why);
+}
+
+/* what the rules say of a capture stream holds until it is switched */
+static void permit(struct node *node, const struct pw_properties *props)
+{
 	bool allowed;
 
-	if (!node->stream->capture || (props = make_properties(node)) == NULL)
+	if (!node->stream->capture)
 		return;
 	allowed = pw_properties_get_bool(props, XEN_SND_KEY_CAPTURE_ALLOWED, false);
-	pw_properties_free(props);
 	stream_permit(node->stream, allowed);
 	node->hears = stream_may_hear(node->stream);
 	if (!allowed && !node->hears)
 		say_denied(node);
+}
+
+/* The stream was opened. */
+static void take_rules(struct node *node)
+{
+	struct pw_properties *props;
+
+	if ((props = make_properties(node)) == NULL)
+		return;
+	permit(node, props);
+	say_unique_id(node, props);
+	pw_properties_free(props);
 }
 
 /* maybe since somebody has switched */
@@ -694,7 +733,7 @@ static struct node *node_new(struct nodes *nodes, struct stream *stream)
 	node->config = config_get(nodes->config);
 	node->letter.read = on_bound;
 	identity_make_name(&stream->identity, node->name);
-	permit(node);
+	take_rules(node);
 	end_predecessor(node);
 	spa_list_init(&node->ports);
 	spa_list_append(&nodes->list, &node->link);

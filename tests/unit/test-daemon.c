@@ -316,6 +316,7 @@ TEST(properties_of_ours_that_can_be_set_are_taken)
 	accepts("", SETS("xen.fade = true"));
 	accepts("", SETS("xen.fade = \"false\" media.role = Music"));
 	accepts("stream.props = { xen.latency.max = 20 }", "");
+	accepts("", SETS("xen.unique-id.honoured = true"));
 	accepts("", SETS("xen.latency.max = 12.5 xen.latency.policy = refuse"));
 }
 
