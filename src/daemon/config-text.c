@@ -12,6 +12,7 @@
 
 #include <spa/utils/string.h>
 
+#include "compat.h"
 #include "config-text.h"
 
 #define MAX_DEPTH	32
@@ -175,11 +176,15 @@ static int check_word(struct checker *c)
 {
 	const char *begin = c->cur;
 
-	for (; c->cur < c->end && *c->cur && strchr(BLANKS"]}", *c->cur) == NULL; c->cur++) {
-		if (strchr("[{\"", *c->cur))
+	/* PipeWire's versions differ in what they make of these */
+	for (; c->cur < c->end && strchr(BLANKS"]}", *c->cur) == NULL; c->cur++) {
+		if (strchr("[{\"#\\", *c->cur))
 			return config_fail(c->error, c->text, c->cur, KEY_FORMAT"%c inside of a "
 					"word: write \"\" around it, or a space before", SECTION(c),
 					*c->cur);
+		if (*c->cur < 32 || *c->cur > 126)
+			return config_fail(c->error, c->text, c->cur, KEY_FORMAT"a word has an "
+					"octet that is not ASCII: write \"\" around it", SECTION(c));
 	}
 	return take(c, begin, c->cur - begin, false);
 }
@@ -244,18 +249,34 @@ static int check_token(struct checker *c)
 	}
 }
 
-/* false at the end */
-static bool skip_blanks(struct checker *c)
+/* What stands between a key and its value stands nowhere else. */
+static int check_separator(struct checker *c)
 {
+	const struct level *level = &c->levels[c->depth];
+
+	if (strchr("=:", *c->cur) == NULL || (is_object(level) && level->key))
+		return 0;
+	return config_fail(c->error, c->text, c->cur, KEY_FORMAT"%c without a key before it: write "
+			"\"\" around a value that has one", SECTION(c), *c->cur);
+}
+
+/* 0 at the end */
+static int skip_blanks(struct checker *c)
+{
+	int res;
+
 	while (c->cur < c->end) {
-		if (*c->cur == '#')
+		if (*c->cur == '#') {
 			c->cur += strcspn(c->cur, "\r\n");
-		else if (*c->cur != '\0' && strchr(BLANKS, *c->cur))
-			c->cur++;
-		else
-			return true;
+			continue;
+		}
+		if (strchr(BLANKS, *c->cur) == NULL)
+			return 1;
+		if ((res = check_separator(c)) < 0)
+			return res;
+		c->cur++;
 	}
-	return false;
+	return 0;
 }
 
 /* The last one would be the only one that counts. */
@@ -288,11 +309,13 @@ int config_text_check(const struct config_text *text, struct config_error *error
 	if (strlen(text->text) != text->size)
 		return config_fail(error, text, text->text + strlen(text->text),
 				"an octet that is 0: this is no text");
-	while (skip_blanks(&c)) {
+	while ((res = skip_blanks(&c)) > 0) {
 		if ((res = check_token(&c)) < 0)
 			return res;
 		c.begun = true;
 	}
+	if (res < 0)
+		return res;
 	if (c.depth > 0)
 		return config_fail(error, text, c.levels[c.depth].open, KEY_FORMAT"the %c of this "
 				"line is never closed: write %c at its end", SECTION(&c),
@@ -304,18 +327,21 @@ int config_text_check(const struct config_text *text, struct config_error *error
 
 /* Reading. */
 
+/* which may stand in { } */
 void config_enter_text(struct spa_json *it, const struct config_text *text)
 {
-	struct spa_json all;
+	struct config_value all;
 
-	spa_json_init(&all, text->text, text->size);
-	if (spa_json_enter_object(&all, it) <= 0)
-		spa_json_init(it, text->text, text->size);
+	*it = XEN_SND_JSON_INIT('{', text->text, text->size);
+	if (config_next_item(it, text, &all) && config_is_object(&all))
+		config_enter(it, &all);
+	else
+		*it = XEN_SND_JSON_INIT('{', text->text, text->size);
 }
 
 void config_enter(struct spa_json *it, const struct config_value *value)
 {
-	spa_json_init(it, value->text + 1, SPA_MAX(value->len - 2, 0));
+	*it = XEN_SND_JSON_INIT(*value->text, value->text + 1, SPA_MAX(value->len - 2, 0));
 }
 
 bool config_next_item(struct spa_json *it, const struct config_text *in,
@@ -326,7 +352,7 @@ bool config_next_item(struct spa_json *it, const struct config_text *in,
 		return false;
 	if (spa_json_is_container(value->text, value->len))
 		value->len = spa_json_container_len(it, value->text, value->len);
-	return true;
+	return value->len > 0;
 }
 
 bool config_next_key(struct spa_json *it, const struct config_text *in,

@@ -412,6 +412,8 @@ TEST(brackets_that_do_not_fit_are_an_error)
 	refuses("", "xen-snd.rules = [ ] ]", "/xen-snd.conf:12: ", "] closes nothing");
 	refuses_rules("[ { matches = [ { xen.guest.name = ~ivi[0-9] } ] " ACTIONS " } ]",
 			"[ inside of a word");
+	refuses_rules("[ { matches = [ { xen.guest.name = ~ivi\\.x } ] " ACTIONS " } ]",
+			"\\ inside of a word");
 }
 
 TEST(a_string_that_is_never_closed_is_an_error)
@@ -426,6 +428,15 @@ TEST(a_key_without_a_value_is_an_error)
 	refuses("stream.max-buffer", "", "/xen-snd.conf:10: ", "stream.max-buffer: no value");
 	refuses("", "xen-snd.rules = [\n{ " MATCHES "\nactions = { { } } } ]", "/xen-snd.conf:14: ",
 			"where a key is awaited");
+}
+
+/* hw, and a key 0 whose value is 0 */
+TEST(a_value_with_a_separator_in_it_is_an_error)
+{
+	refuses_rules("[ { " MATCHES " actions = { update-props = { target.object = hw:0,0 } } } ]",
+			": without a key before it: write \"\" around");
+	accepts("", "xen-snd.rules = [ { " MATCHES " actions = { update-props = { "
+			"target.object = \"hw:0,0\" } } } ]");
 }
 
 TEST(the_line_is_that_of_the_key)
