@@ -14,6 +14,7 @@
 #include "config.h"
 #include "clock.h"
 #include "log.h"
+#include "refusals.h"
 #include "xenbus.h"
 
 #define VERSIONS	"1,2"		/* XENSND_LIST_SEPARATOR "," */
@@ -88,6 +89,8 @@ static void write_error(struct card *card, const char *why)
 			"/local/domain/%u/error/backend/vsnd/%u/%u/error",
 			card->xenbus->domid, card->domid, card->device);
 	guest_log_error(BUDGETS(card), CARD_FORMAT": refused: %s", CARD_ARGS(card), why);
+	refusals_add(card->xenbus->env->refusals, CARD_FORMAT": the card is refused: %s",
+			CARD_ARGS(card), why);
 }
 
 static void look_again_in(struct card *card, uint64_t nsec)

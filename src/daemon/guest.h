@@ -12,6 +12,7 @@
 
 struct config_holder;
 struct graph;
+struct refusals;
 
 /* What all guests share, constant. */
 struct guest_env {
@@ -24,6 +25,7 @@ struct guest_env {
 	int (*contract)(const struct guest_env *env, const struct stream_identity *identity,
 			bool capture, const struct xen_snd_geometry *geometry,
 			struct latency *latency);
+	struct refusals *refusals;		/* or NULL */
 	struct state *state;			/* xenbus thread; NULL: nothing is kept */
 };
 

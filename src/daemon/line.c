@@ -5,6 +5,8 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <spa/utils/result.h>
@@ -14,6 +16,7 @@
 #include "guest.h"
 #include "line.h"
 #include "log.h"
+#include "refusals.h"
 #include "sample.h"
 
 #define LINE_FORMAT	"%s %u/%u/%u"
@@ -277,6 +280,20 @@ static struct xen_snd_geometry make_geometry(const struct wire_open *open)
 	return geometry;
 }
 
+/* An OPEN: in the log, and for those who look. */
+SPA_PRINTF_FUNC(2, 3)
+static void say_refused(struct line *line, const char *format, ...)
+{
+	char why[REFUSAL_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, sizeof(why), format, args);
+	va_end(args);
+	guest_log_warn(BUDGETS(line), LINE_FORMAT": OPEN refused: %s", LINE_ARGS(line), why);
+	refusals_add(line->guest->env->refusals, LINE_FORMAT": OPEN refused: %s", LINE_ARGS(line), why);
+}
+
 static int map_buffer(struct line *line, const struct wire_open *open)
 {
 	int res;
@@ -295,24 +312,16 @@ static int map_buffer(struct line *line, const struct wire_open *open)
 	return 0;
 }
 
-/* What its latency will be. A stream that is resumed is refused nothing. */
+/* What its latency will be. Negative: more than a rule allows. */
 static int agree(struct line *line, const struct xen_snd_geometry *geometry,
 		struct latency *latency)
 {
 	const struct guest_env *env = line->guest->env;
-	char text[LATENCY_TEXT_SIZE];
-	int res;
 
 	*latency = (struct latency) { .rate = geometry->rate };
 	if (env->contract == NULL)
 		return 0;
-	res = env->contract(env, &line->config.identity, line->config.capture, geometry, latency);
-	if (res < 0) {
-		latency_describe(latency, text);
-		guest_log_warn(BUDGETS(line), LINE_FORMAT": OPEN refused: the latency is more than a "
-				"rule allows: %s", LINE_ARGS(line), text);
-	}
-	return res;
+	return env->contract(env, &line->config.identity, line->config.capture, geometry, latency);
 }
 
 /* Map the buffer, and make the stream by stream_open() or stream_resume(). */
@@ -326,11 +335,15 @@ static int make_stream(struct line *line, const struct wire_open *open,
 	struct latency latency;
 	int res;
 
-	if ((res = agree(line, &geometry, &latency)) < 0 && make == stream_open)
+	/* what is resumed is refused nothing */
+	if ((res = agree(line, &geometry, &latency)) < 0 && make == stream_open) {
+		latency_describe(&latency, text);
+		say_refused(line, "the latency is more than a rule allows: %s", text);
 		return res;
+	}
 	if ((res = map_buffer(line, open)) < 0) {
-		guest_log_warn(BUDGETS(line), LINE_FORMAT": can't map the %u octets of directory %u: %s",
-				LINE_ARGS(line), open->buffer_size, open->directory, strerror(-res));
+		say_refused(line, "can't map the %u octets of directory %u: %s", open->buffer_size,
+				open->directory, strerror(-res));
 		return res;
 	}
 	line->stream = make(&(struct stream_config) {
@@ -341,8 +354,7 @@ static int make_stream(struct line *line, const struct wire_open *open,
 	});
 	if (line->stream == NULL) {
 		res = -errno;
-		guest_log_warn(BUDGETS(line), LINE_FORMAT": OPEN refused: no memory for the stream",
-				LINE_ARGS(line));
+		say_refused(line, "no memory for the stream");
 		drop_buffer(line);
 		return res;
 	}
@@ -377,8 +389,7 @@ static int do_open(struct line *line, const struct wire_request *req)
 	int res;
 
 	if ((res = limits_check(&line->config.limits, &req->open, &why)) < 0) {
-		guest_log_warn(BUDGETS(line), LINE_FORMAT": OPEN refused: %s (format %u, %u Hz, %u channels, "
-				"buffer %u, period %u octets)", LINE_ARGS(line), why,
+		say_refused(line, "%s (format %u, %u Hz, %u channels, buffer %u, period %u octets)", why,
 				req->open.format, req->open.rate, req->open.channels,
 				req->open.buffer_size, req->open.period_size);
 		return res;
@@ -560,12 +571,16 @@ static void serve(struct line *line, const struct wire_request *req, bool refuse
 	int res;
 
 	line->served = true;
-	if (refused)
+	if (refused) {
 		res = -EBUSY;
-	else if (req->op > line->config.dialect->last_op)
+		refusals_add(line->guest->env->refusals, LINE_FORMAT": OPEN refused: more than %u %s (%s)",
+				LINE_ARGS(line), BUDGETS(line)->of[BUDGET_OPENS].limit,
+				budget_infos[BUDGET_OPENS].what, budget_infos[BUDGET_OPENS].key);
+	} else if (req->op > line->config.dialect->last_op) {
 		res = -EOPNOTSUPP;
-	else
+	} else {
 		res = dispatch(line, req, &hw);
+	}
 	pw_log_trace(LINE_FORMAT": request %u, operation %u: %s", LINE_ARGS(line),
 			req->id, req->op, spa_strerror(res));
 	if (res < 0 && line->stream)

@@ -21,6 +21,7 @@
 #include "module.h"
 #include "node.h"
 #include "realtime.h"
+#include "refusals.h"
 #include "xenbus.h"
 
 PW_LOG_TOPIC(xen_snd_log_topic, "mod.xen-snd");
@@ -37,6 +38,7 @@ static const struct spa_dict_item module_props[] = {
 };
 
 struct impl {
+	struct pw_impl_module *module;
 	struct spa_hook module_listener;
 	struct spa_hook context_listener;
 
@@ -45,6 +47,7 @@ struct impl {
 	struct graph graph;
 	struct nodes nodes;
 	struct realtime realtime;
+	struct refusals refusals;
 	struct guest_env env;
 	struct state *state;
 	struct xenbus *xenbus;
@@ -52,11 +55,24 @@ struct impl {
 	xentoollog_logger_stdiostream *logger;
 };
 
+/* of the client that we are, or of us if there is none */
+static void publish_refusals(void *data, const struct spa_dict *props)
+{
+	struct impl *impl = data;
+
+	if (impl->graph.in_server)
+		pw_impl_module_update_properties(impl->module, props);
+	else if (impl->graph.core)
+		pw_core_update_properties(impl->graph.core, props);
+}
+
 static void on_core_changed(void *data, struct pw_core *core)
 {
 	struct impl *impl = data;
 
 	nodes_core_changed(&impl->nodes, core != NULL);
+	if (core)
+		refusals_tell(&impl->refusals);
 }
 
 static const struct graph_events graph_events = {
@@ -180,9 +196,12 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 	}
 	if ((res = open_state(impl)) < 0)
 		goto error_probe;
+	if ((res = refusals_init(&impl->refusals, pw_context_get_main_loop(context),
+			publish_refusals, impl)) < 0)
+		goto error_state;
 	if ((res = nodes_init(&impl->nodes, &impl->config, &impl->graph,
 			pw_context_get_main_loop(context))) < 0)
-		goto error_state;
+		goto error_nodes;
 	if ((res = graph_init(&impl->graph, context, &graph_events, impl)) < 0)
 		goto error_graph;
 	if ((res = realtime_init(&impl->realtime, context, !impl->graph.in_server)) < 0)
@@ -197,6 +216,7 @@ static int start(struct impl *impl, struct pw_context *context, const char *args
 		.config = &impl->config,
 		.graph = &impl->graph,
 		.contract = contract_make,
+		.refusals = &impl->refusals,
 		.state = impl->state,
 	};
 	if ((impl->xenbus = xenbus_new(&impl->env)) == NULL) {
@@ -212,10 +232,10 @@ error_reload:
 	realtime_clear(&impl->realtime);
 error_realtime:
 	graph_clear(&impl->graph);
-	nodes_clear(&impl->nodes);
-	goto error_state;
 error_graph:
 	nodes_clear(&impl->nodes);
+error_nodes:
+	refusals_clear(&impl->refusals);
 error_state:
 	state_close(impl->state);
 	impl->state = NULL;
@@ -235,6 +255,7 @@ static void stop(struct impl *impl)
 	realtime_clear(&impl->realtime);
 	graph_clear(&impl->graph);
 	nodes_clear(&impl->nodes);
+	refusals_clear(&impl->refusals);
 	config_holder_clear(&impl->config);
 }
 
@@ -305,6 +326,7 @@ int pipewire__module_init(struct pw_impl_module *module, const char *args)
 		return -errno;
 	/* what libxengnttab and libxenevtchn have to say is said by us, with the
 	 * guest's name; a guest could fill the log otherwise */
+	impl->module = module;
 	impl->logger = xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
 	if (impl->logger == NULL) {
 		free(impl);

@@ -19,6 +19,9 @@
 #define KEY_XEN_PCM_LABEL	"xen.pcm.label"
 #define KEY_XEN_UNIQUE_ID	"xen.unique-id"
 #define KEY_XEN_PROTOCOL	"xen.protocol"		/* sndif's version: 1, 2-rfc or 2 */
+#define KEY_XEN_FORMAT		"xen.format"		/* of its samples in the guest's ring */
+#define KEY_XEN_RATE		"xen.rate"		/* Hz */
+#define KEY_XEN_CHANNELS	"xen.channels"
 #define KEY_XEN_BUFFER		"xen.buffer"		/* frames */
 #define KEY_XEN_PERIOD		"xen.period"		/* frames */
 
@@ -38,6 +41,7 @@
 #define KEY_XEN_LATENCY_MSEC	"xen.latency.ms"	/* the same in ms */
 #define KEY_XEN_LATENCY_EXCEEDED "xen.latency.exceeded"	/* why; "": it is not */
 #define KEY_XEN_STATE		"xen.state"		/* prepared, running or paused */
+#define KEY_XEN_QUANTUM		"xen.quantum"		/* frames of the stream in the last cycle */
 #define KEY_XEN_POSITION	"xen.position"		/* frames since OPEN */
 #define KEY_XEN_FILL		"xen.fill"		/* frames in the ring, playback */
 #define KEY_XEN_UNDERRUNS	"xen.underruns"
@@ -48,5 +52,10 @@
 #define KEY_XEN_VOLUME		"xen.volume"		/* the guest's own, dB a channel */
 #define KEY_XEN_MUTE		"xen.mute"		/* the guest's own, a channel */
 #define KEY_XEN_FALLBACK	"xen.fallback-clock"	/* true: no graph consumes */
+
+/* of the daemon's client, or of the module in PipeWire: what was refused to whom, the
+ * newest last; followed by a dot and a number from 0 on */
+#define KEY_XEN_REFUSALS	"xen.refused"
+#define REFUSALS_SHOWN		8
 
 #endif /* XEN_SND_NAMES_H */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <spa/debug/types.h>
 #include <spa/monitor/device.h>
 #include <spa/param/audio/type-info.h>
 #include <spa/utils/names.h>
@@ -88,6 +89,10 @@ static void set_geometry(struct pw_properties *props, const struct xen_snd_geome
 	pw_properties_setf(props, PW_KEY_NODE_RATE, "1/%u", g->rate);
 	pw_properties_setf(props, PW_KEY_NODE_LATENCY, "%u/%u", SPA_MAX(period / 2, 1u), g->rate);
 	pw_properties_setf(props, PW_KEY_NODE_MAX_LATENCY, "%u/%u", period, g->rate);
+	pw_properties_set(props, KEY_XEN_FORMAT,
+			spa_debug_type_find_short_name(spa_type_audio_format, g->guest_format));
+	pw_properties_setf(props, KEY_XEN_RATE, "%u", g->rate);
+	pw_properties_setf(props, KEY_XEN_CHANNELS, "%u", g->channels);
 	pw_properties_setf(props, KEY_XEN_BUFFER, "%u", g->buffer_frames);
 	pw_properties_setf(props, KEY_XEN_PERIOD, "%u", g->period_frames);
 }
@@ -128,6 +133,14 @@ static void set_volume(struct pw_properties *props, const struct stream *s)
 	pw_properties_setf(props, KEY_XEN_MUTE, "[%s ]", mutes);
 }
 
+/* frames, rounded */
+static uint64_t get_quantum(const struct stream *s)
+{
+	uint64_t nsec = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
+
+	return (nsec * s->iface.geometry.rate + SPA_NSEC_PER_SEC / 2) / SPA_NSEC_PER_SEC;
+}
+
 static void set_counters(struct pw_properties *props, const struct stream *s)
 {
 	const struct stream_counters *c = &s->counters;
@@ -135,6 +148,7 @@ static void set_counters(struct pw_properties *props, const struct stream *s)
 	pw_properties_set(props, KEY_XEN_STATE, state_name(atomic_load(&s->state)));
 	pw_properties_set(props, KEY_XEN_FALLBACK, atomic_load(&c->fallback) ? "true" : "false");
 	set_volume(props, s);
+	pw_properties_setf(props, KEY_XEN_QUANTUM, "%"PRIu64, get_quantum(s));
 	set_number(props, KEY_XEN_POSITION, &c->position);
 	set_number(props, KEY_XEN_UNDERRUNS, &c->underruns);
 	set_number(props, KEY_XEN_EVENTS, &c->events);
