@@ -164,20 +164,32 @@ static void set_counters(struct pw_properties *props, const struct stream *s)
 
 /* Latency. What was computed at OPEN gives way to what is. */
 
+/* Frames of the stream. Whoever is linked says it: no more than a minute of each is believed. */
+static uint32_t get_device(const struct spa_latency_info *behind, const struct latency *l,
+		uint32_t graph_rate)
+{
+	uint64_t most = 60 * (uint64_t)l->rate;
+	uint64_t frames = (uint64_t)behind->max_rate * l->rate / graph_rate;
+
+	frames = SPA_MIN(frames, most);
+	frames += SPA_MIN(behind->max_ns, 60 * SPA_NSEC_PER_SEC) * l->rate / SPA_NSEC_PER_SEC;
+	if (behind->max_quantum > 0.0f && behind->max_quantum < 1000.0f)
+		frames += behind->max_quantum * l->quantum;
+	return frames;
+}
+
 static struct latency get_latency(const struct node *node)
 {
 	const struct latency_graph graph = graph_get_settings(node->nodes->graph);
 	const struct spa_latency_info *behind = &node->stream->behind;
 	const struct stream *s = node->stream;
-	uint64_t cycle = atomic_load_explicit(&s->cycle_nsec, memory_order_relaxed);
+	uint64_t quantum = get_quantum(s);
 	struct latency l = s->latency;
 
-	if (cycle > 0)
-		l.quantum = (cycle * l.rate + SPA_NSEC_PER_SEC / 2) / SPA_NSEC_PER_SEC;
+	if (quantum > 0)
+		l.quantum = quantum;
 	l.linked = atomic_load_explicit(&s->linked, memory_order_relaxed);
-	l.device = behind->max_quantum * l.quantum +
-		(uint64_t)behind->max_rate * l.rate / graph.rate +
-		behind->max_ns * l.rate / SPA_NSEC_PER_SEC;
+	l.device = get_device(behind, &l, graph.rate);
 	return l;
 }
 

@@ -447,6 +447,35 @@ TEST(open_of_a_capture_with_what_was_not_offered_is_refused)
 	refuses_wrong_opens(true);
 }
 
+/* in the place of the rules': no more than half the buffer of make_open() */
+static int promise(const struct guest_env *env, const struct stream_identity *identity,
+		bool capture, const struct xen_snd_geometry *geometry, struct latency *latency)
+{
+	check(env == &t.env);
+	check_str(identity->guest, "test");
+	check(!capture);
+	*latency = (struct latency) { .rate = geometry->rate, .ring = geometry->buffer_frames };
+	return geometry->buffer_frames * FRAME > BUFFER / 2 ? -EINVAL : 0;
+}
+
+TEST(open_with_a_latency_that_the_rules_refuse_maps_nothing)
+{
+	struct xensnd_req req;
+
+	start(false);
+	t.env.contract = promise;
+	check_eq(ask(make_open()), -XEN_EINVAL);
+	check(t.line.stream == NULL);
+	check_eq(t.mapped, 2);
+	check_eq(t.changes, 0);
+	/* with another buffer the same guest is welcome */
+	req = make_open();
+	req.op.open.buffer_sz = BUFFER / 2;
+	check_eq(ask(req), 0);
+	check_eq(t.line.stream->latency.ring, BUFFER / 2 / FRAME);
+	stop();
+}
+
 TEST(open_with_pages_that_are_not_there_is_refused)
 {
 	struct xensnd_req req;
