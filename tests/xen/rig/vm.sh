@@ -1,16 +1,35 @@
 # shellcheck shell=bash
 # One boot of the machine: what is added to Dom0's image for this run, QEMU, and its time limit.
 
-# stage_product TREE: what meson installs, and the tests' tools, if there is a build.
+# move TREE FROM TO: directories of the image, into one that may be there.
+move() {
+    if [[ -d $1/$2 ]]; then
+        mkdir -p "$1/$3"
+        cp -a "$1/$2/." "$1/$3/"
+        rm -rf "${1:?}/$2"
+    fi
+}
+
+# stage_packages TREE: what Debian's packages have.
+stage_packages() {
+    local package
+    for package in "$PACKAGES"/*.deb; do dpkg-deb -x "$package" "$1"; done
+    # in Dom0 that is a link
+    move "$1" lib usr/lib
+}
+
+# stage_build TREE: what meson installs.
+stage_build() {
+    meson install -C "$BUILD" --no-rebuild --quiet --destdir "$(realpath "$1")" >/dev/null
+    # Dom0 knows one prefix.
+    move "$1" usr/local usr
+}
+
+# stage_product TREE: the product, and the tests' tools, if there is a build.
 stage_product() {
     local tool
     [[ $BUILD = none ]] && return
-    meson install -C "$BUILD" --no-rebuild --quiet --destdir "$(realpath "$1")" >/dev/null
-    # Dom0 knows one prefix.
-    if [[ -d $1/usr/local ]]; then
-        cp -a "$1/usr/local/." "$1/usr/"
-        rm -rf "${1:?}/usr/local"
-    fi
+    if [[ -n $PACKAGES ]]; then stage_packages "$1"; else stage_build "$1"; fi
     for tool in "${TOOLS[@]}"; do
         if [[ -x $BUILD/tests/tools/$tool ]]; then install -D "$BUILD/tests/tools/$tool" "$1/usr/bin/$tool"; fi
     done
