@@ -76,6 +76,25 @@ static bool is_max_latency(const struct config_value *value)
 	return config_get_string(value, text, sizeof(text)) && latency_is_max(text);
 }
 
+static bool is_number(const struct config_value *value, double most)
+{
+	char text[32];
+	double number;
+
+	return config_get_string(value, text, sizeof(text)) && spa_atod(text, &number) &&
+		number >= 0 && number <= most;
+}
+
+static bool is_interval(const struct config_value *value)
+{
+	return is_number(value, XEN_SND_MAX_EVENTS_INTERVAL);
+}
+
+static bool is_min_latency(const struct config_value *value)
+{
+	return is_number(value, XEN_SND_MAX_LATENCY_MIN);
+}
+
 static bool is_latency_policy(const struct config_value *value)
 {
 	char text[32];
@@ -91,6 +110,8 @@ static const struct setting {
 	{ XEN_SND_KEY_FADE, "true or false", is_bool },
 	{ XEN_SND_KEY_CAPTURE_ALLOWED, "true or false", is_bool },
 	{ KEY_XEN_UNIQUE_ID_HONOURED, "true or false", is_bool },
+	{ XEN_SND_KEY_EVENTS_INTERVAL, "a number of frames, 0 to 10000000", is_interval },
+	{ XEN_SND_KEY_LATENCY_MIN, "a number of milliseconds, 0 to 10000", is_min_latency },
 	{ KEY_XEN_LATENCY_MAX, "a number of milliseconds, 0.001 to 10000", is_max_latency },
 	{ KEY_XEN_LATENCY_POLICY, "refuse or flag", is_latency_policy },
 };

@@ -54,6 +54,7 @@ struct node {
 	struct letter letter;		/* to the main loop itself: it is bound now */
 	struct spa_list ports;
 	uint32_t idle;			/* ticks since it ran */
+	uint32_t latency_min;		/* microseconds, as PipeWire was told last */
 	bool hears;			/* what it captures, as was said last */
 	bool late;			/* its latency is more than a rule allows, as was said last */
 	uint64_t end;			/* the stream is closed: CLOCK_MONOTONIC ns when the
@@ -80,15 +81,27 @@ static void set_labels(struct pw_properties *props, const struct stream_identity
 			id->device, id->pcm, id->stream);
 }
 
+static uint32_t get_period(const struct xen_snd_geometry *g)
+{
+	return g->period_frames ? g->period_frames : SPA_MAX(g->buffer_frames / 2, 1u);
+}
+
+/* No larger quantum than half a period: a guest is woken by the first event strictly past
+ * one. Dom0 may want a larger one, and be it the whole. */
+static void set_quantum(struct pw_properties *props, const struct stream *s)
+{
+	const struct xen_snd_geometry *g = &s->iface.geometry;
+	uint64_t min = (uint64_t)atomic_load(&s->iface.latency_min) * g->rate / SPA_USEC_PER_SEC;
+	uint32_t half = SPA_MAX(get_period(g) / 2, 1u);
+
+	pw_properties_setf(props, PW_KEY_NODE_LATENCY, "%u/%u",
+			(uint32_t)SPA_CLAMP(min, half, SPA_MAX(get_period(g), half)), g->rate);
+}
+
 static void set_geometry(struct pw_properties *props, const struct xen_snd_geometry *g)
 {
-	/* no larger quantum than half a period: a guest is woken by the first
-	 * event strictly past one */
-	uint32_t period = g->period_frames ? g->period_frames : g->buffer_frames / 2;
-
 	pw_properties_setf(props, PW_KEY_NODE_RATE, "1/%u", g->rate);
-	pw_properties_setf(props, PW_KEY_NODE_LATENCY, "%u/%u", SPA_MAX(period / 2, 1u), g->rate);
-	pw_properties_setf(props, PW_KEY_NODE_MAX_LATENCY, "%u/%u", period, g->rate);
+	pw_properties_setf(props, PW_KEY_NODE_MAX_LATENCY, "%u/%u", get_period(g), g->rate);
 	pw_properties_set(props, KEY_XEN_FORMAT,
 			spa_debug_type_find_short_name(spa_type_audio_format, g->guest_format));
 	pw_properties_setf(props, KEY_XEN_RATE, "%u", g->rate);
@@ -248,6 +261,7 @@ static struct pw_properties *make_properties(struct node *node)
 	pw_properties_set(props, PW_KEY_APP_NAME, s->identity.guest);
 	set_labels(props, &s->identity);
 	set_geometry(props, &s->iface.geometry);
+	set_quantum(props, s);
 	set_counters(props, s);
 	set_latency(props, &latency);
 	config_apply(node->config, props);
@@ -327,6 +341,24 @@ static void permit(struct node *node, const struct pw_properties *props)
 		say_denied(node);
 }
 
+static double get_number(const struct pw_properties *props, const char *key)
+{
+	double number;
+
+	return spa_atod(pw_properties_get(props, key), &number) ? number : 0;
+}
+
+/* what the rules say holds until it is switched */
+static void set_switches(struct node *node, const struct pw_properties *props)
+{
+	struct xen_snd_stream *iface = &node->stream->iface;
+
+	atomic_store(&iface->events_interval, (uint32_t)get_number(props, XEN_SND_KEY_EVENTS_INTERVAL));
+	atomic_store(&iface->latency_min,
+			(uint32_t)(get_number(props, XEN_SND_KEY_LATENCY_MIN) * 1000 + 0.5));
+	node->latency_min = atomic_load(&iface->latency_min);
+}
+
 /* The stream was opened. */
 static void take_rules(struct node *node)
 {
@@ -335,7 +367,21 @@ static void take_rules(struct node *node)
 	if ((props = make_properties(node)) == NULL)
 		return;
 	permit(node, props);
+	set_switches(node, props);
 	say_unique_id(node, props);
+	pw_properties_free(props);
+}
+
+/* The graph's cycle is to be another. */
+static void change_quantum(struct node *node)
+{
+	struct pw_properties *props = pw_properties_new(NULL, NULL);
+
+	if (props == NULL)
+		return;
+	node->latency_min = atomic_load(&node->stream->iface.latency_min);
+	set_quantum(props, node->stream);
+	pw_impl_node_update_properties(node->impl, &props->dict);
 	pw_properties_free(props);
 }
 
@@ -349,6 +395,8 @@ static void on_info_changed(void *data, const struct pw_node_info *info)
 		pw_log_info("%s: from now on the guest captures %s", node->name,
 				hears ? "what there is to hear" : "silence");
 	node->hears = hears;
+	if (node->latency_min != atomic_load(&node->stream->iface.latency_min))
+		change_quantum(node);
 }
 
 /* Ports: a stream waits for all of them before it consumes its first frame. */

@@ -198,13 +198,28 @@ static void hold_frame(struct stream *s)
 	s->holding = true;
 }
 
+/* Is this one to be posted? Any that wakes the guest is. */
+static inline bool is_due(const struct stream *s)
+{
+	uint32_t interval = atomic_load_explicit(&s->iface.events_interval, memory_order_relaxed);
+
+	return interval == 0 || position_now(&s->position) - s->position.posted >= interval ||
+		position_pending(&s->position) > s->position.period;
+}
+
 static inline void advance(struct stream *s, uint32_t frames)
 {
 	bool slipped = position_advance(&s->position, frames);
 
 	if (slipped || s->holding)
 		hold_frame(s);
-	tell_position(s);
+	if (is_due(s)) {
+		tell_position(s);
+	} else {
+		atomic_store_explicit(&s->counters.position, position_now(&s->position),
+				memory_order_relaxed);
+		keep(s);
+	}
 }
 
 /* Silence from a graph that is not there, not ready, or not to be heard. */

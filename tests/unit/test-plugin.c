@@ -827,7 +827,7 @@ static int switch_by_word(const char *word)
 	return switch_to(XEN_SND_KEY_CAPTURE_ALLOWED, &pod.pod);
 }
 
-TEST(a_sink_shows_whether_it_is_allowed_and_a_source_has_nothing_to_show)
+TEST(a_sink_shows_whether_it_is_allowed_and_a_source_does_not)
 {
 	make_node(false, SPA_AUDIO_FORMAT_S16_LE);
 	check_str(t.allowed, "false");
@@ -839,8 +839,9 @@ TEST(a_sink_shows_whether_it_is_allowed_and_a_source_has_nothing_to_show)
 	end_node();
 	make_node(true, SPA_AUDIO_FORMAT_S16_LE);
 	check_str(t.allowed, "none");
-	check_eq(t.n_node_params, 1);
-	check_eq(switch_by_bool(true), -ENOENT);
+	check_eq(t.n_node_params, 3);
+	check_eq(switch_by_bool(true), 0);
+	check_eq(t.n_allowed, 0);
 	end_node();
 }
 
@@ -886,6 +887,7 @@ static void has_props(bool allowed)
 	const struct spa_pod_prop *params;
 	struct spa_pod_parser parser;
 	struct spa_pod_frame frame;
+	struct spa_pod *pod;
 	const char *name;
 	bool value;
 
@@ -896,9 +898,11 @@ static void has_props(bool allowed)
 	check(params != NULL);
 	spa_pod_parser_pod(&parser, &params->value);
 	check(spa_pod_parser_push_struct(&parser, &frame) >= 0);
-	check(spa_pod_parser_get_string(&parser, &name) >= 0);
-	check_str(name, XEN_SND_KEY_CAPTURE_ALLOWED);
-	check(spa_pod_parser_get_bool(&parser, &value) >= 0);
+	do {
+		check(spa_pod_parser_get_string(&parser, &name) >= 0);
+		check(spa_pod_parser_get_pod(&parser, &pod) >= 0);
+	} while (strcmp(name, XEN_SND_KEY_CAPTURE_ALLOWED) != 0);
+	check(spa_pod_get_bool(pod, &value) >= 0);
 	check_eq(value, allowed);
 }
 
@@ -910,6 +914,34 @@ TEST(props_can_be_read)
 	has_props(true);
 	t.n_params = 0;
 	check_eq(spa_node_enum_params(t.node, 0, SPA_PARAM_PropInfo, 0, UINT32_MAX, NULL), 0);
-	check_eq(t.n_params, 1);
+	check_eq(t.n_params, 3);
+	end_node();
+}
+
+static int switch_number(const char *name, double number)
+{
+	const struct spa_pod_double pod = SPA_POD_INIT_Double(number);
+
+	return switch_to(name, &pod.pod);
+}
+
+TEST(events_and_latency_are_switched_by_numbers_in_their_range)
+{
+	const struct spa_pod_int frames = SPA_POD_INIT_Int(480);
+	const struct spa_pod_float msec = SPA_POD_INIT_Float(2.5f);
+
+	make_node(true, SPA_AUDIO_FORMAT_S16_LE);
+	check_eq(switch_to(XEN_SND_KEY_EVENTS_INTERVAL, &frames.pod), 0);
+	check_eq(atomic_load(&t.stream.events_interval), 480);
+	check_eq(switch_to(XEN_SND_KEY_LATENCY_MIN, &msec.pod), 0);
+	check_eq(atomic_load(&t.stream.latency_min), 2500);
+	check_eq(switch_number(XEN_SND_KEY_EVENTS_INTERVAL, -1), -EINVAL);
+	check_eq(switch_number(XEN_SND_KEY_EVENTS_INTERVAL, 10000001), -EINVAL);
+	check_eq(switch_number(XEN_SND_KEY_LATENCY_MIN, 10000.5), -EINVAL);
+	check_eq(switch_number(XEN_SND_KEY_LATENCY_MIN, 0.0 / 0.0), -EINVAL);
+	check_eq(atomic_load(&t.stream.events_interval), 480);
+	check_eq(atomic_load(&t.stream.latency_min), 2500);
+	check_eq(switch_number(XEN_SND_KEY_EVENTS_INTERVAL, 0), 0);
+	check_eq(atomic_load(&t.stream.events_interval), 0);
 	end_node();
 }

@@ -36,6 +36,7 @@
 #include "gain.h"
 #include "log.h"
 #include "pcm.h"
+#include "props.h"
 #include "xen-snd.h"
 
 #define MAX_BUFFERS		16
@@ -59,7 +60,7 @@ struct impl {
 	uint64_t info_all;
 	struct spa_node_info info;
 #define NODE_IO		0
-#define NODE_PropInfo	1		/* from here on: of a sink */
+#define NODE_PropInfo	1
 #define NODE_Props	2
 #define N_NODE_PARAMS	3
 	struct spa_param_info params[N_NODE_PARAMS];
@@ -97,23 +98,20 @@ static bool is_sink(const struct impl *this)
 	return this->direction == SPA_DIRECTION_INPUT;
 }
 
-static bool is_allowed(const struct impl *this)
-{
-	return atomic_load(&this->stream->permission) & XEN_SND_MAY_HEAR;
-}
-
 static void emit_node_info(struct impl *this, bool full)
 {
-	const struct spa_dict_item items[] = {
-		{ SPA_KEY_NODE_DRIVER, "false" },
-		{ XEN_SND_KEY_CAPTURE_ALLOWED, is_allowed(this) ? "true" : "false" },
+	struct spa_dict_item items[1 + PROPS_MAX] = {
+		SPA_DICT_ITEM_INIT(SPA_KEY_NODE_DRIVER, "false"),
 	};
+	struct props_shown shown;
 	uint64_t old = full ? this->info.change_mask : 0;
 
 	if (full)
 		this->info.change_mask = this->info_all;
 	if (this->info.change_mask) {
-		this->info.props = &SPA_DICT_INIT(items, is_sink(this) ? 2 : 1);
+		props_show(this->stream, is_sink(this), &shown);
+		memcpy(&items[1], shown.items, shown.n * sizeof(items[0]));
+		this->info.props = &SPA_DICT_INIT(items, 1 + shown.n);
 		spa_node_emit_info(&this->hooks, &this->info);
 		this->info.change_mask = old;
 	}
@@ -185,35 +183,6 @@ static struct spa_pod *build_node_io(struct spa_pod_builder *b, uint32_t index)
 	}
 }
 
-static struct spa_pod *build_prop_info(struct impl *this, struct spa_pod_builder *b,
-		uint32_t index)
-{
-	if (index > 0)
-		return NULL;
-	return spa_pod_builder_add_object(b,
-		SPA_TYPE_OBJECT_PropInfo, SPA_PARAM_PropInfo,
-		SPA_PROP_INFO_name, SPA_POD_String(XEN_SND_KEY_CAPTURE_ALLOWED),
-		SPA_PROP_INFO_description, SPA_POD_String("The guest hears what it captures"),
-		SPA_PROP_INFO_type, SPA_POD_CHOICE_Bool(is_allowed(this)),
-		SPA_PROP_INFO_params, SPA_POD_Bool(true));
-}
-
-/* names and values in a struct, as PipeWire's own nodes have what has no id of its own */
-static struct spa_pod *build_props(struct impl *this, struct spa_pod_builder *b, uint32_t index)
-{
-	struct spa_pod_frame object, params;
-
-	if (index > 0)
-		return NULL;
-	spa_pod_builder_push_object(b, &object, SPA_TYPE_OBJECT_Props, SPA_PARAM_Props);
-	spa_pod_builder_prop(b, SPA_PROP_params, 0);
-	spa_pod_builder_push_struct(b, &params);
-	spa_pod_builder_string(b, XEN_SND_KEY_CAPTURE_ALLOWED);
-	spa_pod_builder_bool(b, is_allowed(this));
-	spa_pod_builder_pop(b, &params);
-	return spa_pod_builder_pop(b, &object);
-}
-
 static struct spa_pod *build_node_param(struct impl *this, struct spa_pod_builder *b,
 		uint32_t id, uint32_t index)
 {
@@ -221,18 +190,17 @@ static struct spa_pod *build_node_param(struct impl *this, struct spa_pod_builde
 	case SPA_PARAM_IO:
 		return build_node_io(b, index);
 	case SPA_PARAM_PropInfo:
-		return build_prop_info(this, b, index);
+		return props_build_info(this->stream, is_sink(this), b, index);
 	case SPA_PARAM_Props:
-		return build_props(this, b, index);
+		return index == 0 ? props_build(this->stream, is_sink(this), b) : NULL;
 	default:
 		return NULL;
 	}
 }
 
-static bool has_node_param(const struct impl *this, uint32_t id)
+static bool has_node_param(uint32_t id)
 {
-	return id == SPA_PARAM_IO ||
-		(is_sink(this) && (id == SPA_PARAM_PropInfo || id == SPA_PARAM_Props));
+	return id == SPA_PARAM_IO || id == SPA_PARAM_PropInfo || id == SPA_PARAM_Props;
 }
 
 static struct spa_pod *build_format(struct impl *this, struct spa_pod_builder *b, uint32_t id,
@@ -341,7 +309,7 @@ static int impl_node_enum_params(void *object, int seq, uint32_t id, uint32_t st
 
 	spa_return_val_if_fail(this != NULL, -EINVAL);
 	spa_return_val_if_fail(num != 0, -EINVAL);
-	if (!has_node_param(this, id))
+	if (!has_node_param(id))
 		return -ENOENT;
 	return enum_params(this, false, seq, id, start, num, filter);
 }
@@ -364,54 +332,10 @@ static int impl_node_port_enum_params(void *object, int seq, enum spa_direction 
 
 /* Setting the node's parameters. */
 
-static int parse_bool(const struct spa_pod *pod, bool *value)
-{
-	const char *word;
-
-	if (spa_pod_get_bool(pod, value) == 0)
-		return 0;
-	if (spa_pod_get_string(pod, &word) < 0 ||
-	    (!spa_streq(word, "true") && !spa_streq(word, "false")))
-		return -EINVAL;
-	*value = spa_streq(word, "true");
-	return 0;
-}
-
-/* What is not ours is the converter's, which is given the same. */
-static int set_prop_params(struct impl *this, const struct spa_pod *params)
-{
-	struct spa_pod_parser parser;
-	struct spa_pod_frame frame;
-	struct spa_pod *value;
-	const char *name;
-	bool allowed;
-	int res;
-
-	spa_pod_parser_pod(&parser, params);
-	if ((res = spa_pod_parser_push_struct(&parser, &frame)) < 0)
-		return res;
-	while (spa_pod_parser_get_string(&parser, &name) >= 0 &&
-	       spa_pod_parser_get_pod(&parser, &value) >= 0) {
-		if (!spa_streq(name, XEN_SND_KEY_CAPTURE_ALLOWED))
-			continue;
-		if ((res = parse_bool(value, &allowed)) < 0) {
-			spa_log_warn(this->log, "%p: Props: "XEN_SND_KEY_CAPTURE_ALLOWED
-					" is true or false: ignored", this);
-			return res;
-		}
-		xen_snd_stream_allow(this->stream, allowed);
-	}
-	return 0;
-}
-
 static int set_props(struct impl *this, const struct spa_pod *param)
 {
-	const struct spa_pod_prop *params;
-	int res;
+	int res = props_set(this->stream, is_sink(this), this->log, param);
 
-	if (param == NULL || (params = spa_pod_find_prop(param, NULL, SPA_PROP_params)) == NULL)
-		return 0;
-	res = set_prop_params(this, &params->value);
 	this->params[NODE_Props].flags ^= SPA_PARAM_INFO_SERIAL;
 	this->info.change_mask |= SPA_NODE_CHANGE_MASK_PROPS | SPA_NODE_CHANGE_MASK_PARAMS;
 	emit_node_info(this, false);
@@ -424,7 +348,7 @@ static int impl_node_set_param(void *object, uint32_t id, uint32_t flags,
 	struct impl *this = object;
 
 	spa_return_val_if_fail(this != NULL, -EINVAL);
-	if (id != SPA_PARAM_Props || !is_sink(this))
+	if (id != SPA_PARAM_Props)
 		return -ENOENT;
 	return set_props(this, param);
 }
@@ -853,7 +777,7 @@ static void init_node_info(struct impl *this)
 	this->params[NODE_PropInfo] = SPA_PARAM_INFO(SPA_PARAM_PropInfo, SPA_PARAM_INFO_READ);
 	this->params[NODE_Props] = SPA_PARAM_INFO(SPA_PARAM_Props, SPA_PARAM_INFO_READWRITE);
 	this->info.params = this->params;
-	this->info.n_params = is_sink(this) ? N_NODE_PARAMS : NODE_PropInfo;
+	this->info.n_params = N_NODE_PARAMS;
 }
 
 static void init_port_info(struct impl *this)

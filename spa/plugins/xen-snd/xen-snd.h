@@ -24,6 +24,16 @@
  * what the node's Props switch, and what the node's properties show. */
 #define XEN_SND_KEY_CAPTURE_ALLOWED	"xen.capture.allowed"
 
+/* Frames at least between two events, 0: each cycle of the graph has one. A guest is woken
+ * at the end of each of its periods all the same. */
+#define XEN_SND_KEY_EVENTS_INTERVAL	"xen.events.interval"
+#define XEN_SND_MAX_EVENTS_INTERVAL	10000000
+
+/* Milliseconds that a cycle of the graph is to last at least, as far as the guest's period
+ * lets it. */
+#define XEN_SND_KEY_LATENCY_MIN	"xen.latency.min"
+#define XEN_SND_MAX_LATENCY_MIN	10000
+
 /* factory names */
 #define XEN_SND_NAME_SOURCE	"api.xen-snd.pcm.source"	/* guest playback into the graph */
 #define XEN_SND_NAME_SINK	"api.xen-snd.pcm.sink"		/* graph into guest capture */
@@ -71,7 +81,10 @@ struct xen_snd_stream {
 	struct spa_interface iface;		/* XEN_SND_TYPE_STREAM */
 	struct xen_snd_geometry geometry;
 	struct xen_snd_gains gains;
-	_Atomic uint32_t permission;		/* main thread writes, any reads */
+	/* main thread writes, any reads */
+	_Atomic uint32_t permission;
+	_Atomic uint32_t events_interval;	/* frames */
+	_Atomic uint32_t latency_min;		/* microseconds */
 };
 
 struct xen_snd_stream_methods {
