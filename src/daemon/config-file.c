@@ -18,7 +18,7 @@
 
 #include "config-file.h"
 
-#define MAX_FILE	(1024 * 1024)
+#define MAX_FILE	((size_t)1024 * 1024)
 
 /* where PipeWire has its levels, and more than anybody has files in one */
 #define MAX_LEVELS	8

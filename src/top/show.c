@@ -175,9 +175,8 @@ static bool is_number(const char *text)
 
 static void put_field(FILE *to, const struct field *field, const char *value)
 {
-	if (field->kind == NUMBER && is_number(value))
-		fputs(value, to);
-	else if (field->kind == BOOLEAN && (spa_streq(value, "true") || spa_streq(value, "false")))
+	if ((field->kind == NUMBER && is_number(value)) ||
+	    (field->kind == BOOLEAN && (spa_streq(value, "true") || spa_streq(value, "false"))))
 		fputs(value, to);
 	else
 		put_string(to, value);

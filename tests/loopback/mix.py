@@ -124,3 +124,15 @@ def check_car(t, raw, music, spoken, gain):
     t.ok(again - later > corked - origin and last - later == music, "and then the music goes on, "
          "later, to its end", f"from {again - later} to {last - later} of {music}")
     t.ok(all(f == (0, 0) for f in sink.frames[last:]), "and nothing else follows")
+
+
+def check_quiet(t, raw, frames, gain):
+    """One guest at this gain, from its first frame to its last, and silence around it."""
+    sink = Sink(raw)
+    loud = [i for i in range(sink.length) if sink.frames[i] != (0, 0)]
+    # of the first frames nothing is left: too quiet
+    origin = loud[0] - next(n for n in range(frames) if round(n * gain) == sink.frames[loud[0]][0])
+    wrong = [i for i in range(sink.length) if not is_sum(
+        sink.frames[i], [(i - origin, gain)] if origin <= i < origin + frames else [])]
+    t.ok(not wrong and len(loud) > frames - RUN, f"one guest is {gain} times as loud, in every "
+         "sample, and no other is heard", f"{len(loud)} of {frames} frames, wrong {wrong[:3]}")
