@@ -95,6 +95,14 @@ static bool is_min_latency(const struct config_value *value)
 	return is_number(value, XEN_SND_MAX_LATENCY_MIN);
 }
 
+static bool is_without_graph(const struct config_value *value)
+{
+	char word[16];
+
+	return config_get_string(value, word, sizeof(word)) &&
+		(spa_streq(word, "consume") || spa_streq(word, "hold"));
+}
+
 static bool is_latency_policy(const struct config_value *value)
 {
 	char text[32];
@@ -112,6 +120,7 @@ static const struct setting {
 	{ KEY_XEN_UNIQUE_ID_HONOURED, "true or false", is_bool },
 	{ XEN_SND_KEY_EVENTS_INTERVAL, "a number of frames, 0 to 10000000", is_interval },
 	{ XEN_SND_KEY_LATENCY_MIN, "a number of milliseconds, 0 to 10000", is_min_latency },
+	{ KEY_XEN_WITHOUT_GRAPH, "consume or hold", is_without_graph },
 	{ KEY_XEN_LATENCY_MAX, "a number of milliseconds, 0.001 to 10000", is_max_latency },
 	{ KEY_XEN_LATENCY_POLICY, "refuse or flag", is_latency_policy },
 };

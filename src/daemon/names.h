@@ -28,6 +28,9 @@
 /* what rules set: the guest's unique-id, in snd_be's syntax, directs the stream */
 #define KEY_XEN_UNIQUE_ID_HONOURED "xen.unique-id.honoured"
 
+/* what rules set: what becomes of a stream that no graph consumes, consume or hold */
+#define KEY_XEN_WITHOUT_GRAPH	"xen.without-graph"
+
 /* what rules set: the latency that a stream may have at most, in ms; what happens then */
 #define KEY_XEN_LATENCY_MAX	"xen.latency.max"
 #define KEY_XEN_LATENCY_POLICY	"xen.latency.policy"	/* refuse or flag */

@@ -357,6 +357,8 @@ static void set_switches(struct node *node, const struct pw_properties *props)
 	atomic_store(&iface->latency_min,
 			(uint32_t)(get_number(props, XEN_SND_KEY_LATENCY_MIN) * 1000 + 0.5));
 	node->latency_min = atomic_load(&iface->latency_min);
+	atomic_store(&node->stream->holds,
+			spa_streq(pw_properties_get(props, KEY_XEN_WITHOUT_GRAPH), "hold"));
 }
 
 /* The stream was opened. */

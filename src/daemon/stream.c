@@ -800,6 +800,8 @@ uint64_t stream_tick(struct stream *s, uint64_t now)
 	}
 	if (!fallback) {
 		uint64_t end = s->fallback.since + patience(s);
+		if (atomic_load_explicit(&s->holds, memory_order_relaxed))
+			return TICK_IDLE;
 		if (now < end)
 			return SPA_MIN(end - now, TICK_IDLE);
 		s->fallback.since = now;

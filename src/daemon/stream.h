@@ -85,6 +85,7 @@ struct stream {
 
 	atomic_uint state;			/* enum stream_state; guest thread writes */
 	atomic_bool linked;			/* main loop writes: all of the node's ports are */
+	atomic_bool holds;			/* main loop writes: the clock is not to consume */
 	atomic_flag gate;
 
 	/* under the gate */

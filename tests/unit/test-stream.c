@@ -1257,6 +1257,31 @@ TEST(the_fallback_clock_runs_at_the_nominal_rate)
 	at_the_nominal_rate(1009, 211);
 }
 
+TEST(a_stream_that_holds_waits_for_the_graph_however_long)
+{
+	uint64_t now = NOW, before;
+
+	open_stream(4800, 480, false);
+	link_node();
+	atomic_store(&t.stream->holds, true);
+	start();
+	play_cycle(480);
+	before = position();
+	now = run_clock(now, now + 60 * SEC);
+	check(!atomic_load(&t.stream->counters.fallback));
+	check_eq(position(), before);
+	/* none of it is lost */
+	play_cycle(480);
+	check_eq(position(), before + 480);
+	check_eq(t.heard, 960);
+	check_eq(t.silent, 0);
+	/* and it may be told otherwise */
+	atomic_store(&t.stream->holds, false);
+	run_clock(now, now + 2 * SEC);
+	check(position() > before + RATE);
+	close_stream();
+}
+
 TEST(the_fallback_clock_takes_turns_with_the_graph_without_a_gap)
 {
 	uint64_t now = NOW, before;
