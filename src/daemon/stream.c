@@ -198,13 +198,16 @@ static void hold_frame(struct stream *s)
 	s->holding = true;
 }
 
-/* Is this one to be posted? Any that wakes the guest is. */
-static inline bool is_due(const struct stream *s)
+/* Is this one to be posted? Any that wakes the guest is, and any without which the next could
+ * be a whole ring away: Linux counts modulo the ring and would lose a lap. */
+static inline bool is_due(const struct stream *s, uint32_t frames)
 {
 	uint32_t interval = atomic_load_explicit(&s->iface.events_interval, memory_order_relaxed);
+	uint64_t untold = position_now(&s->position) - s->position.posted;
 
-	return interval == 0 || position_now(&s->position) - s->position.posted >= interval ||
-		position_pending(&s->position) > s->position.period;
+	return interval == 0 || untold >= interval ||
+		position_pending(&s->position) > s->position.period ||
+		untold + frames + 1 >= s->position.buffer;
 }
 
 static inline void advance(struct stream *s, uint32_t frames)
@@ -213,7 +216,7 @@ static inline void advance(struct stream *s, uint32_t frames)
 
 	if (slipped || s->holding)
 		hold_frame(s);
-	if (is_due(s)) {
+	if (is_due(s, frames)) {
 		tell_position(s);
 	} else {
 		atomic_store_explicit(&s->counters.position, position_now(&s->position),

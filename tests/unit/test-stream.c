@@ -324,6 +324,26 @@ static void has_events_seldom(uint32_t quantum, uint32_t interval)
 	close_stream();
 }
 
+/* A period of most of the buffer: Linux counts modulo the buffer. */
+TEST(events_are_never_a_whole_buffer_apart)
+{
+	uint64_t before;
+	uint32_t i;
+
+	open_stream(4800, 3360, false);
+	atomic_store(&t.stream->iface.events_interval, 1000000);
+	link_node();
+	start();
+	for (i = 0; i < 500; i++) {
+		before = t.guest.told;
+		play_cycle(1632);
+		linux_interrupt(&t.guest);
+		check(t.guest.told - before < 4800);
+	}
+	stop();
+	close_stream();
+}
+
 TEST(events_are_as_seldom_as_wanted_but_wake_the_guest)
 {
 	has_events_seldom(64, 480);
