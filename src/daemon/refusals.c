@@ -83,6 +83,7 @@ int refusals_init(struct refusals *refusals, struct pw_loop *loop,
 		void (*publish)(void *data, const struct spa_dict *props), void *data)
 {
 	*refusals = (struct refusals) { .loop = loop, .publish = publish, .data = data };
+	pthread_mutex_init(&refusals->lock, NULL);
 	refusals->event = pw_loop_add_event(loop, on_event, refusals);
 	refusals->timer = pw_loop_add_timer(loop, on_timer, refusals);
 	if (refusals->event == NULL || refusals->timer == NULL) {
@@ -90,7 +91,6 @@ int refusals_init(struct refusals *refusals, struct pw_loop *loop,
 		refusals_clear(refusals);
 		return res;
 	}
-	pthread_mutex_init(&refusals->lock, NULL);
 	return 0;
 }
 
@@ -101,4 +101,5 @@ void refusals_clear(struct refusals *refusals)
 	if (refusals->timer)
 		pw_loop_destroy_source(refusals->loop, refusals->timer);
 	refusals->event = refusals->timer = NULL;
+	pthread_mutex_destroy(&refusals->lock);
 }

@@ -164,13 +164,19 @@ static void put_string(FILE *to, const char *text)
 	fputc('"', to);
 }
 
-/* what PipeWire says is text, and need not be what we expect */
+#define DIGITS	"0123456789"
+
+/* As JSON has them: what PipeWire says is text, and need not be what we expect. */
 static bool is_number(const char *text)
 {
-	char *end;
+	size_t whole = strspn(text, DIGITS), part;
 
-	strtod(text, &end);
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0';
+	if (whole == 0 || (whole > 1 && text[0] == '0'))
+		return false;
+	if (text[whole] == '\0')
+		return true;
+	part = strspn(text + whole + 1, DIGITS);
+	return text[whole] == '.' && part > 0 && text[whole + 1 + part] == '\0';
 }
 
 static void put_field(FILE *to, const struct field *field, const char *value)
