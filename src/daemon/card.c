@@ -89,7 +89,7 @@ static void write_error(struct card *card, const char *why)
 			"/local/domain/%u/error/backend/vsnd/%u/%u/error",
 			card->xenbus->domid, card->domid, card->device);
 	guest_log_error(BUDGETS(card), CARD_FORMAT": refused: %s", CARD_ARGS(card), why);
-	refusals_add(card->xenbus->env->refusals, CARD_FORMAT": the card is refused: %s",
+	refusals_add(card->xenbus->env->refusals, card->domid, CARD_FORMAT": the card is refused: %s",
 			CARD_ARGS(card), why);
 }
 

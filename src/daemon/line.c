@@ -291,7 +291,8 @@ static void say_refused(struct line *line, const char *format, ...)
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
 	guest_log_warn(BUDGETS(line), LINE_FORMAT": OPEN refused: %s", LINE_ARGS(line), why);
-	refusals_add(line->guest->env->refusals, LINE_FORMAT": OPEN refused: %s", LINE_ARGS(line), why);
+	refusals_add(line->guest->env->refusals, line->guest->domid, LINE_FORMAT": OPEN refused: %s",
+			LINE_ARGS(line), why);
 }
 
 static int map_buffer(struct line *line, const struct wire_open *open)
@@ -573,8 +574,9 @@ static void serve(struct line *line, const struct wire_request *req, bool refuse
 	line->served = true;
 	if (refused) {
 		res = -EBUSY;
-		refusals_add(line->guest->env->refusals, LINE_FORMAT": OPEN refused: more than %u %s (%s)",
-				LINE_ARGS(line), BUDGETS(line)->of[BUDGET_OPENS].limit,
+		refusals_add(line->guest->env->refusals, line->guest->domid,
+				LINE_FORMAT": OPEN refused: more than %u %s (%s)", LINE_ARGS(line),
+				BUDGETS(line)->of[BUDGET_OPENS].limit,
 				budget_infos[BUDGET_OPENS].what, budget_infos[BUDGET_OPENS].key);
 	} else if (req->op > line->config.dialect->last_op) {
 		res = -EOPNOTSUPP;

@@ -19,17 +19,16 @@ void refusals_tell(struct refusals *refusals)
 	char keys[REFUSALS_SHOWN][sizeof(KEY_XEN_REFUSALS) + 8];
 	char texts[REFUSALS_SHOWN][REFUSAL_SIZE];
 	struct spa_dict_item items[REFUSALS_SHOWN];
-	uint64_t first, i, n;
+	uint32_t i, n;
 
 	pthread_mutex_lock(&refusals->lock);
-	n = SPA_MIN(refusals->count, (uint64_t)REFUSALS_SHOWN);
-	first = refusals->count - n;
+	n = refusals->n_last;
 	for (i = 0; i < n; i++)
-		memcpy(texts[i], refusals->texts[(first + i) % REFUSALS_SHOWN], REFUSAL_SIZE);
+		memcpy(texts[i], refusals->last[i].text, REFUSAL_SIZE);
 	pthread_mutex_unlock(&refusals->lock);
 
 	for (i = 0; i < n; i++) {
-		snprintf(keys[i], sizeof(keys[i]), KEY_XEN_REFUSALS".%"PRIu64, i);
+		snprintf(keys[i], sizeof(keys[i]), KEY_XEN_REFUSALS".%"PRIu32, i);
 		items[i] = SPA_DICT_ITEM_INIT(keys[i], texts[i]);
 	}
 	if (n > 0)
@@ -57,23 +56,65 @@ static void on_event(void *data, uint64_t count)
 			refusals->next - now : 1);
 }
 
-void refusals_add(struct refusals *refusals, const char *format, ...)
+/* Of the list: how many are the domain's? */
+static uint32_t count_of(const struct refusals *refusals, uint32_t domid)
 {
-	char text[REFUSAL_SIZE];
+	uint32_t i, n = 0;
+
+	for (i = 0; i < refusals->n_last; i++)
+		n += refusals->last[i].domid == domid;
+	return n;
+}
+
+/* Which is to go: the oldest of whoever has most, counting the one that comes. */
+static uint32_t find_victim(const struct refusals *refusals, uint32_t domid)
+{
+	uint32_t i, n, most = 0, victim = 0;
+
+	for (i = 0; i < refusals->n_last; i++) {
+		n = count_of(refusals, refusals->last[i].domid);
+		if (refusals->last[i].domid == domid)
+			n++;
+		if (n > most) {
+			most = n;
+			victim = i;
+		}
+	}
+	return victim;
+}
+
+static bool insert(struct refusals *refusals, const struct refusal *new)
+{
+	uint32_t i;
+
+	for (i = 0; i < refusals->n_last; i++) {
+		if (refusals->last[i].domid == new->domid &&
+		    strcmp(refusals->last[i].text, new->text) == 0)
+			return false;
+	}
+	if (refusals->n_last == REFUSALS_SHOWN) {
+		i = find_victim(refusals, new->domid);
+		refusals->n_last--;
+		memmove(&refusals->last[i], &refusals->last[i + 1],
+				(refusals->n_last - i) * sizeof(refusals->last[0]));
+	}
+	refusals->last[refusals->n_last++] = *new;
+	return true;
+}
+
+void refusals_add(struct refusals *refusals, uint32_t domid, const char *format, ...)
+{
+	struct refusal new = { .domid = domid };
 	va_list args;
 	bool is_new;
 
 	if (refusals == NULL)
 		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	vsnprintf(new.text, sizeof(new.text), format, args);
 	va_end(args);
 	pthread_mutex_lock(&refusals->lock);
-	/* a frontend tries again and again */
-	is_new = refusals->count == 0 ||
-		strcmp(refusals->texts[(refusals->count - 1) % REFUSALS_SHOWN], text) != 0;
-	if (is_new)
-		memcpy(refusals->texts[refusals->count++ % REFUSALS_SHOWN], text, sizeof(text));
+	is_new = insert(refusals, &new);
 	pthread_mutex_unlock(&refusals->lock);
 	if (is_new)
 		pw_loop_signal_event(refusals->loop, refusals->event);

@@ -2,7 +2,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /* The last refusals: cards and OPENs for which there is no node that could say so. They
- * are properties of whoever serves the guests, for xen-snd-top and others to see. */
+ * are properties of whoever serves the guests, for xen-snd-top and others to see. A domain
+ * that is refused again and again takes no other's place. */
 
 #ifndef XEN_SND_REFUSALS_H
 #define XEN_SND_REFUSALS_H
@@ -14,6 +15,11 @@
 #include "names.h"
 
 #define REFUSAL_SIZE	256		/* octets with the final NUL */
+
+struct refusal {
+	uint32_t domid;
+	char text[REFUSAL_SIZE];
+};
 
 struct refusals {
 	struct pw_loop *loop;		/* the main loop */
@@ -27,8 +33,8 @@ struct refusals {
 	void *data;
 
 	pthread_mutex_t lock;		/* of the rest: held for a copy */
-	char texts[REFUSALS_SHOWN][REFUSAL_SIZE];
-	uint64_t count;			/* since the start; the last is at (count - 1) modulo all */
+	struct refusal last[REFUSALS_SHOWN];	/* oldest first */
+	uint32_t n_last;
 };
 
 int refusals_init(struct refusals *refusals, struct pw_loop *loop,
@@ -37,10 +43,11 @@ int refusals_init(struct refusals *refusals, struct pw_loop *loop,
 /* No thread adds any more. */
 void refusals_clear(struct refusals *refusals);
 
-/* Any thread but a realtime one. Guests may cause as many as they like: only the last are
- * kept, and they are told once a second at most. NULL: nobody wants to know. */
-SPA_PRINTF_FUNC(2, 3)
-void refusals_add(struct refusals *refusals, const char *format, ...);
+/* Any thread but a realtime one. Guests may cause as many as they like: of the domain that has
+ * most of the list the oldest goes, what stands there already is not new, and they are told once
+ * a second at most. NULL: nobody wants to know. */
+SPA_PRINTF_FUNC(3, 4)
+void refusals_add(struct refusals *refusals, uint32_t domid, const char *format, ...);
 
 /* Main loop: tell them, to a PipeWire that is new. */
 void refusals_tell(struct refusals *refusals);
