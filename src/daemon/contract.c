@@ -18,13 +18,15 @@ int contract_make(const struct guest_env *env, const struct stream_identity *ide
 	struct pw_properties *props;
 	struct config *config;
 
-	latency_init(latency, geometry, &graph);
+	latency_init(latency, geometry, &graph, 0);
 	if ((props = pw_properties_new(NULL, NULL)) == NULL)
 		return -errno;
 	identity_set(props, identity, capture);
 	config = config_get(env->config);
 	config_apply(config, props);
 	config_unref(config);
+	latency_init(latency, geometry, &graph,
+			latency_parse_min(pw_properties_get(props, XEN_SND_KEY_LATENCY_MIN)));
 	latency_limit(latency, pw_properties_get(props, KEY_XEN_LATENCY_MAX),
 			pw_properties_get(props, KEY_XEN_LATENCY_POLICY));
 	pw_properties_free(props);

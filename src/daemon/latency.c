@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <spa/utils/defs.h>
+#include <spa/utils/string.h>
 
 #include "latency.h"
 
@@ -26,11 +27,33 @@ static uint32_t power_of_two(uint32_t frames)
 	return frames ? 1u << (31 - __builtin_clz(frames)) : 1;
 }
 
-/* As PipeWire chooses it for what node.c asks, with no other stream that wants it smaller. */
-static uint32_t choose_quantum(const struct xen_snd_geometry *g, const struct latency_graph *graph)
+uint32_t latency_period(const struct xen_snd_geometry *g)
 {
-	uint32_t period = g->period_frames ? g->period_frames : g->buffer_frames / 2;
-	uint64_t wanted = SPA_MAX(period / 2, 1u) * (uint64_t)graph->rate / g->rate;
+	return g->period_frames ? g->period_frames : SPA_MAX(g->buffer_frames / 2, 1u);
+}
+
+/* A guest is woken by the first event strictly past a period. */
+uint32_t latency_cycle(const struct xen_snd_geometry *g, uint32_t min_usec)
+{
+	uint64_t min = (uint64_t)min_usec * g->rate / SPA_USEC_PER_SEC;
+	uint32_t period = latency_period(g), half = SPA_MAX(period / 2, 1u);
+
+	return SPA_CLAMP(min, half, SPA_MAX(period, half));
+}
+
+uint32_t latency_parse_min(const char *min)
+{
+	double msec;
+
+	return spa_atod(min, &msec) && msec >= 0 && msec <= XEN_SND_MAX_LATENCY_MIN ?
+		(uint32_t)(msec * 1000 + 0.5) : 0;
+}
+
+/* As PipeWire chooses it for what is asked, with no other stream that wants it smaller. */
+static uint32_t choose_quantum(const struct xen_snd_geometry *g, const struct latency_graph *graph,
+		uint32_t min_usec)
+{
+	uint64_t wanted = (uint64_t)latency_cycle(g, min_usec) * graph->rate / g->rate;
 
 	if (graph->force_quantum > 0)
 		return graph->force_quantum;
@@ -46,12 +69,12 @@ static uint32_t resampler(uint32_t rate, uint32_t graph_rate)
 }
 
 void latency_init(struct latency *latency, const struct xen_snd_geometry *g,
-		const struct latency_graph *graph)
+		const struct latency_graph *graph, uint32_t min_usec)
 {
 	*latency = (struct latency) {
 		.rate = g->rate,
 		.ring = g->buffer_frames,
-		.quantum = scale(choose_quantum(g, graph), g->rate, graph->rate),
+		.quantum = scale(choose_quantum(g, graph, min_usec), g->rate, graph->rate),
 		.converter = resampler(g->rate, graph->rate),
 	};
 }

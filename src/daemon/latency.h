@@ -31,9 +31,19 @@ struct latency {
 	bool refuse;			/* at OPEN, what is more */
 };
 
+/* Frames between the events that the guest wants, or what it gets if it wants none. */
+uint32_t latency_period(const struct xen_snd_geometry *geometry);
+
+/* Frames at the stream's rate that a cycle of the graph is asked to last: half a period, or as
+ * long as Dom0 says, xen.latency.min in microseconds, but no longer than a period. */
+uint32_t latency_cycle(const struct xen_snd_geometry *geometry, uint32_t min_usec);
+
+/* What a rule says of xen.latency.min, in microseconds; NULL: nothing. */
+uint32_t latency_parse_min(const char *min);
+
 /* What there will be of a stream that is opened now; nothing is linked. */
 void latency_init(struct latency *latency, const struct xen_snd_geometry *geometry,
-		const struct latency_graph *graph);
+		const struct latency_graph *graph, uint32_t min_usec);
 
 /* Take over what a rule sets: milliseconds, which may have a point, and "refuse" or "flag".
  * NULL: the rules say nothing. Whether the two are right: */

@@ -81,27 +81,18 @@ static void set_labels(struct pw_properties *props, const struct stream_identity
 			id->device, id->pcm, id->stream);
 }
 
-static uint32_t get_period(const struct xen_snd_geometry *g)
-{
-	return g->period_frames ? g->period_frames : SPA_MAX(g->buffer_frames / 2, 1u);
-}
-
-/* No larger quantum than half a period: a guest is woken by the first event strictly past
- * one. Dom0 may want a larger one, and be it the whole. */
 static void set_quantum(struct pw_properties *props, const struct stream *s)
 {
 	const struct xen_snd_geometry *g = &s->iface.geometry;
-	uint64_t min = (uint64_t)atomic_load(&s->iface.latency_min) * g->rate / SPA_USEC_PER_SEC;
-	uint32_t half = SPA_MAX(get_period(g) / 2, 1u);
 
 	pw_properties_setf(props, PW_KEY_NODE_LATENCY, "%u/%u",
-			(uint32_t)SPA_CLAMP(min, half, SPA_MAX(get_period(g), half)), g->rate);
+			latency_cycle(g, atomic_load(&s->iface.latency_min)), g->rate);
 }
 
 static void set_geometry(struct pw_properties *props, const struct xen_snd_geometry *g)
 {
 	pw_properties_setf(props, PW_KEY_NODE_RATE, "1/%u", g->rate);
-	pw_properties_setf(props, PW_KEY_NODE_MAX_LATENCY, "%u/%u", get_period(g), g->rate);
+	pw_properties_setf(props, PW_KEY_NODE_MAX_LATENCY, "%u/%u", latency_period(g), g->rate);
 	pw_properties_set(props, KEY_XEN_FORMAT,
 			spa_debug_type_find_short_name(spa_type_audio_format, g->guest_format));
 	pw_properties_setf(props, KEY_XEN_RATE, "%u", g->rate);
@@ -355,7 +346,7 @@ static void set_switches(struct node *node, const struct pw_properties *props)
 
 	atomic_store(&iface->events_interval, (uint32_t)get_number(props, XEN_SND_KEY_EVENTS_INTERVAL));
 	atomic_store(&iface->latency_min,
-			(uint32_t)(get_number(props, XEN_SND_KEY_LATENCY_MIN) * 1000 + 0.5));
+			latency_parse_min(pw_properties_get(props, XEN_SND_KEY_LATENCY_MIN)));
 	node->latency_min = atomic_load(&iface->latency_min);
 	atomic_store(&node->stream->holds,
 			spa_streq(pw_properties_get(props, KEY_XEN_WITHOUT_GRAPH), "hold"));

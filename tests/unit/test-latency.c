@@ -18,7 +18,7 @@ static struct latency latency_of(uint32_t rate, uint32_t buffer, uint32_t period
 	};
 	struct latency l;
 
-	latency_init(&l, &geometry, g);
+	latency_init(&l, &geometry, g, 0);
 	return l;
 }
 
@@ -61,6 +61,23 @@ TEST(the_quantum_is_a_power_of_two_within_the_graphs_limits)
 TEST(a_stream_without_periods_is_woken_twice_a_buffer)
 {
 	check_eq(latency_of(48000, 4096, 0, &graph).quantum, 1024);
+}
+
+TEST(dom0_can_ask_for_a_longer_cycle_up_to_the_period)
+{
+	const struct xen_snd_geometry geometry = {
+		.rate = 48000, .buffer_frames = 4096, .period_frames = 1024,
+	};
+	struct latency l;
+
+	check_eq(latency_cycle(&geometry, latency_parse_min(NULL)), 512);
+	check_eq(latency_cycle(&geometry, latency_parse_min("1")), 512);
+	check_eq(latency_cycle(&geometry, latency_parse_min("12.5")), 600);
+	check_eq(latency_cycle(&geometry, latency_parse_min("40")), 1024);
+	latency_init(&l, &geometry, &graph, latency_parse_min("40"));
+	check_eq(l.quantum, 1024);
+	check_eq(latency_parse_min("-1"), 0);
+	check_eq(latency_parse_min("1e30"), 0);
 }
 
 /* of the lower of the two rates */
