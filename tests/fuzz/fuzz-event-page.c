@@ -56,6 +56,7 @@ static void set_word(uint32_t at, uint32_t value)
 	memcpy(pages.guest + at, &value, sizeof(value));
 }
 
+FUZZ_UNSEEN
 static uint8_t *slot(uint32_t index)
 {
 	const struct wire_dialect *d = t.events.dialect;
@@ -79,6 +80,7 @@ static void check_slot(uint32_t index, uint16_t id)
 }
 
 /* All but `n` slots from `from` on, and the backend's index, is as it was. */
+FUZZ_UNSEEN
 static void check_rest(const uint8_t *before, uint32_t from, uint32_t n)
 {
 	uint8_t wanted[WIRE_PAGE_SIZE];

@@ -15,6 +15,13 @@
 /* A target: one file of the corpus, or one idea of the fuzzer's. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* a function of the target's own that is not watched */
+#ifdef __clang__
+#define FUZZ_UNSEEN	__attribute__((no_sanitize("address", "undefined", "coverage")))
+#else
+#define FUZZ_UNSEEN
+#endif
+
 struct input {
 	const uint8_t *data;
 	size_t size;
