@@ -44,17 +44,26 @@ void *pages_map(struct pages *p, uint32_t first, uint32_t n, int prot)
 	return at;
 }
 
+static void close_pages(struct pages *p, uint32_t first, uint32_t n)
+{
+	if (n > 0)
+		check_eq(mprotect(p->backend + (size_t)first * WIRE_PAGE_SIZE,
+				(size_t)n * WIRE_PAGE_SIZE, PROT_NONE), 0);
+}
+
 void pages_unmap(struct pages *p, uint32_t first, uint32_t n)
 {
-	uint32_t i;
+	uint32_t i, from = first;	/* of those that nobody has mapped any more */
 
 	check(first + n <= p->n);
 	for (i = first; i < first + n; i++) {
 		check(p->mapped[i] > 0);
-		if (--p->mapped[i] == 0)
-			check_eq(mprotect(p->backend + (size_t)i * WIRE_PAGE_SIZE,
-					WIRE_PAGE_SIZE, PROT_NONE), 0);
+		if (--p->mapped[i] > 0) {
+			close_pages(p, from, i - from);
+			from = i + 1;
+		}
 	}
+	close_pages(p, from, i - from);
 }
 
 int pages_find(const struct pages *p, const void *address)
