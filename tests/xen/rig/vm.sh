@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# One boot of the machine: what is added to Dom0's image for this run, QEMU, and its time limit.
+# One boot: what is added to Dom0's image for this run.
 
 # move TREE FROM TO: directories of the image, into one that may be there.
 move() {
@@ -100,42 +100,15 @@ time_limit() {
     if [[ -f $1/timeout ]]; then cat "$1/timeout"; else echo 150; fi
 }
 
-# show_progress: the rig's own lines as they come, with the host's time.
-show_progress() {
-    local line
-    while IFS= read -r line; do
-        line=${line%$'\r'}
-        if [[ $line = *"rig: "* ]]; then note "${line#*rig: }"; fi
-    done
-}
-
-# boot INSTANCE...: run the scenarios in one boot. Returns when the machine has powered off, died or
-# used up its time; which scenarios came to an end is seen by their result files.
+# boot LOG INSTANCE...: run the scenarios in one boot, with what the console says in LOG. Returns when
+# the machine has powered off, died or stood still, which REPLY says; which scenarios came to an end is
+# seen by their result files.
 boot() {
-    local limit=90 instance log=$KEEP/console.log images
-    for instance in "$@"; do
-        # the scenario's limit is in the machine's time, this one in the host's
-        limit=$((limit + 3 * $(time_limit "${PATH_OF[$instance]}")))
-        mkdir -p "$KEEP/$instance"
-    done
+    local log=$1 instance images
+    shift
+    for instance in "$@"; do mkdir -p "$KEEP/$instance"; done
     stage "$WORK/run.cpio" "$@"
     mapfile -t images < <(dom0_images "$@")
     cat "${images[@]}" "$WORK/run.cpio" >"$WORK/initrd"
-
-    # The machine's time is the number of instructions it has executed (-icount), not the host's: a
-    # busy host makes a run longer, but no program in the machine can miss a deadline because of it,
-    # and idle time costs nothing. So exactness is the same everywhere. It takes one processor, which
-    # Dom0 and the guests share; several, in threads of their own, now and then spoil each other's
-    # memory under emulation. A PV kernel dies in QEMU's iret with SMAP on. Nothing needs KVM.
-    timeout --foreground -k 5 "$limit" qemu-system-x86_64 \
-        -accel tcg,thread=single -icount shift=1,sleep=off,align=off \
-        -cpu max,-smap,-smep,-la57 -smp 1 -m 3000 \
-        -display none -monitor none -serial stdio -no-reboot -nic none \
-        -kernel "$BASE/xen.elf" \
-        -append "dom0_mem=1500M,max:1500M dom0_max_vcpus=1 console=com1 com1=115200 loglvl=error" \
-        -initrd "$BASE/vmlinux console=hvc0 rdinit=/init quiet cryptomgr.notests rodata=off,$WORK/initrd" \
-        -virtfs "local,path=$KEEP,mount_tag=keep,security_model=none,multidevs=remap" \
-        -virtfs "local,path=$WORK/kernels,mount_tag=kernels,security_model=none,readonly=on,multidevs=remap" \
-        </dev/null 2>"$KEEP/qemu.log" | tee -a "$log" | show_progress || true
-    if [[ ${PIPESTATUS[0]} = 124 ]]; then note "the machine used up its $limit s and was ended"; fi
+    run_machine "$log" emulate
 }

@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# A machine that runs: QEMU, and whether it still lives.
+
+SILENCE=240			# seconds of the host's without a word; a busy host makes 2 of the machine's 40
+ANSWER=10			# and of those, how long Xen may take to answer
+
+# emulate: QEMU takes this process's place; the console is standard input and output.
+#
+# The machine's time is the number of instructions it has executed (-icount), not the host's: a
+# busy host makes a run longer, but no program in the machine can miss a deadline because of it,
+# and idle time costs nothing. So exactness is the same everywhere. It takes one processor, which
+# Dom0 and the guests share; several, in threads of their own, now and then spoil each other's
+# memory under emulation. A PV kernel dies in QEMU's iret with SMAP on. Nothing needs KVM.
+emulate() {
+    # It does not outlive this shell, however that ends.
+    exec setpriv --pdeathsig KILL qemu-system-x86_64 \
+        -accel tcg,thread=single -icount shift=1,sleep=off,align=off \
+        -cpu max,-smap,-smep,-la57 -smp 1 -m 3000 \
+        -display none -monitor none -serial stdio -no-reboot -nic none \
+        -kernel "$BASE/xen.elf" \
+        -append "dom0_mem=1500M,max:1500M dom0_max_vcpus=1 console=com1 com1=115200 loglvl=error" \
+        -initrd "$BASE/vmlinux console=hvc0 rdinit=/init quiet cryptomgr.notests rodata=off,$WORK/initrd" \
+        -virtfs "local,path=$KEEP,mount_tag=keep,security_model=none,multidevs=remap" \
+        -virtfs "local,path=$WORK/kernels,mount_tag=kernels,security_model=none,readonly=on,multidevs=remap" \
+        2>>"$KEEP/qemu.log"
+}
+
+# run_machine LOG COMMAND...: a machine, until it ends or is found to stand still. What its console
+# says goes to LOG, and the rig's own lines are shown. REPLY says what is wrong, if something is.
+run_machine() {
+    local log=$1 keys from
+    shift
+    rm -f "$WORK/console" "$WORK/keys"
+    mkfifo "$WORK/console" "$WORK/keys"
+    exec {keys}<>"$WORK/keys"
+    "$@" <"$WORK/keys" >"$WORK/console" {keys}>&- &
+    MACHINE=$!
+    exec {from}<"$WORK/console"
+    follow "$log" "$from" || ask_xen "$log" "$from" "$keys"
+    end_machine
+    exec {keys}>&- {from}<&-
+}
+
+end_machine() {
+    [[ -n ${MACHINE:-} ]] || return 0
+    kill -KILL "$MACHINE" 2>/dev/null || true
+    wait "$MACHINE" 2>/dev/null || true
+    MACHINE=''
+}
+
+# follow LOG DESCRIPTOR: the console, until it ends. Fails when nothing came for $SILENCE seconds,
+# though Dom0's heart beats every two of the machine's (dom0/init).
+follow() {
+    local line code beat=none
+    REPLY=''
+    while :; do
+        code=0
+        IFS= read -r -t "$SILENCE" -u "$2" line || code=$?
+        line=${line//$'\r'/}
+        if [[ $line =~ ^rig-beat\ ([0-9.]+)$ ]]; then
+            beat=${BASH_REMATCH[1]}
+        elif [[ -n $line || $code = 0 ]]; then
+            printf '%s\n' "$line" >>"$1"
+            if [[ $line = *"rig: "* ]]; then note "${line#*rig: }"; fi
+        fi
+        if [[ $code -gt 128 ]]; then
+            REPLY="the machine stood still: no word for $SILENCE s, the last beat at [$beat]"
+            return 1
+        fi
+        [[ $code = 0 ]] || return 0
+    done
+}
+
+# ask_xen LOG DESCRIPTOR KEYS: where the processor is, and what the scheduler has. Xen answers if it
+# lives, whatever Dom0 does; three times Ctrl-A gives it the keyboard.
+ask_xen() {
+    local said=$REPLY SILENCE=$ANSWER
+    printf '\1\1\1dr' >&"$3"
+    follow "$1" "$2" || true
+    REPLY=$said
+}
