@@ -126,7 +126,7 @@ def check_car(t, raw, music, spoken, gain):
     t.ok(all(f == (0, 0) for f in sink.frames[last:]), "and nothing else follows")
 
 
-def check_quiet(t, raw, frames, gain):
+def check_quiet(t, raw, frames, gain, what):
     """One guest at this gain, from its first frame to its last, and silence around it."""
     sink = Sink(raw)
     loud = [i for i in range(sink.length) if sink.frames[i] != (0, 0)]
@@ -134,5 +134,5 @@ def check_quiet(t, raw, frames, gain):
     origin = loud[0] - next(n for n in range(frames) if round(n * gain) == sink.frames[loud[0]][0])
     wrong = [i for i in range(sink.length) if not is_sum(
         sink.frames[i], [(i - origin, gain)] if origin <= i < origin + frames else [])]
-    t.ok(not wrong and len(loud) > frames - RUN, f"one guest is {gain} times as loud, in every "
-         "sample, and no other is heard", f"{len(loud)} of {frames} frames, wrong {wrong[:3]}")
+    t.ok(not wrong and len(loud) > frames - RUN, f"{what}: one guest is {gain} times as loud, in "
+         "every sample, and no other is heard", f"{len(loud)} of {frames} frames, wrong {wrong[:3]}")

@@ -8,6 +8,7 @@ log a process. A backend that does not end when asked, or ends with an error, is
 import ctypes
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -377,6 +378,20 @@ class Rig:
         env = dict(self.env)
         del env["PIPEWIRE_CONFIG_DIR"]
         self.wireplumber_process = self.spawn("wireplumber", ["wireplumber"], env=env)
+        wait_for("WirePlumber", lambda: self.default_sink() or
+                 self.must_run(self.wireplumber_process))
+
+    def end_wireplumber(self):
+        fault = self.wireplumber_process.end()
+        if fault is not None:
+            raise RigError(fault)
+        wait_for("WirePlumber to go", lambda: not self.default_sink())
+
+    def default_sink(self):
+        """What WirePlumber has chosen; None while it is not there."""
+        out = self.run(["pw-metadata", "-n", "default", "0", "default.audio.sink"]).stdout
+        found = re.search(r'"name": ?"([^"]*)"', out)
+        return found and found.group(1)
 
     def force_quantum(self, quantum):
         self.run(["pw-metadata", "-n", "settings", "0", "clock.force-quantum", str(quantum)])

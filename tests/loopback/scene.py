@@ -82,6 +82,10 @@ class Client:
         """For a script."""
         return f"sh head -n1 {self.fifo} >/dev/null\n"
 
+    def begun(self):
+        """For a test: wait() here."""
+        self.machine.run(["head", "-n1", self.fifo], timeout=20)
+
     def end(self, server_died=False):
         if server_died:
             self.process.expected = (0, 1)

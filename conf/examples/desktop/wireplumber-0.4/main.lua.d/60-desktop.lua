@@ -1,6 +1,6 @@
 -- A desktop, with WirePlumber 0.4. See pipewire-xen-snd-routing(7).
 --
--- Volume and mute of a guest's streams are remembered without any help, under the name of
--- the node; a stream that a rule has given a media.role shares them with all of that role.
+-- The volume of a guest's stream is remembered without any help, under the name of its node; a
+-- stream that a rule has given a media.role shares it with all of that role.
 
-load_script("microphone.lua")
+load_script("remember.lua")
