@@ -196,11 +196,12 @@ class Process:
 
 class Rig:
     """One loopback machine. Use it as a context manager. `wireplumber`: True for the machine's,
-    "0.5" for that, with all of PipeWire, from Debian's backports."""
+    "0.5" for that, with all of PipeWire, from Debian's backports. `backend_domid`: the driver
+    domain that the backend is in, if it is not Dom0."""
 
     def __init__(self, build, product=None, keep=None, rate=48000, quantum=None, wireplumber=False,
                  module_args="", rules="", backend=None, in_pipewire=False,
-                 allow_capture=True, sinks=("null-sink",)):
+                 allow_capture=True, sinks=("null-sink",), backend_domid=0):
         self.build = os.path.realpath(build)
         self.product = os.path.realpath(product or build)
         self.keep = keep
@@ -213,6 +214,7 @@ class Rig:
         self.backend_command = backend
         self.in_pipewire = in_pipewire
         self.sinks = sinks
+        self.backend_domid = backend_domid
         self.processes = []
         self.backend = None
         self.backend_env = {}   # what it has besides everybody's
@@ -263,6 +265,7 @@ class Rig:
             os.mkdir(os.path.join(self.dir, name), 0o700)
         env.update(
             XEN_LOOPBACK_DIR=os.path.join(self.dir, "xen"),
+            XEN_LOOPBACK_BACKEND=str(self.backend_domid),
             XENSTORED_PATH=os.path.join(self.dir, "xen", "socket"),
             XENSTORED_RUNDIR=os.path.join(self.dir, "xen"),
             LD_LIBRARY_PATH=hypervisor,
@@ -294,10 +297,19 @@ class Rig:
                        env=self.env, check=True)
         self.start_xenstored()
         self.write_store({"/local/domain/0/name": "Domain-0", "/local/domain/0/domid": "0"})
+        if self.backend_domid != 0:
+            self.start_driver_domain()
+
+    def start_driver_domain(self):
+        """The backend reaches xenstored as that domain, and may do no more than it may."""
+        xenbus = self.spawn("xenbus", [self.path("tests", "loopback", "hypervisor", "xen-xenbus")])
+        xenbus.wait_for_line("xenbus: ")
+        self.backend_env["XENSTORED_PATH"] = xenbus.text().split()[1]
 
     def start_xenstored(self):
         env = dict(self.env)
         env["LD_LIBRARY_PATH"] += ":" + self.path("tests", "loopback", "hypervisor", "xenstored")
+        env["XEN_LOOPBACK_BACKEND"] = "0"   # it is Dom0's
         self.xenstored = self.spawn("xenstored", [find_xenstored(), "-N"], env=env)
         wait_for("xenstored", lambda: os.path.exists(self.env["XENSTORED_PATH"]) or
                  self.must_run(self.xenstored))

@@ -265,8 +265,8 @@ int card_start(struct card *c, struct domain *d, uint32_t devid, const struct di
 	c->generation = generation;
 	snprintf(c->frontend, sizeof(c->frontend), "/local/domain/%u/device/vsnd/%u", d->domid,
 			devid);
-	snprintf(c->backend, sizeof(c->backend), "/local/domain/0/backend/vsnd/%u/%u", d->domid,
-			devid);
+	snprintf(c->backend, sizeof(c->backend), "/local/domain/%u/backend/vsnd/%u/%u",
+			hv_backend_domid(), d->domid, devid);
 	pthread_mutex_init(&c->mutex, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

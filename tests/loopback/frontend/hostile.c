@@ -304,8 +304,8 @@ static bool wait_backend(struct attacker *a, enum xenbus_state state)
 {
 	char path[STORE_PATH];
 
-	snprintf(path, sizeof(path), "/local/domain/0/backend/vsnd/%u/%u/state",
-			a->guest->domain.domid, a->devid);
+	snprintf(path, sizeof(path), "/local/domain/%u/backend/vsnd/%u/%u/state",
+			hv_backend_domid(), a->guest->domain.domid, a->devid);
 	return store_wait_number(path, state, STATE_TIMEOUT_MS) == state;
 }
 

@@ -10,7 +10,6 @@
 #include "report.h"
 #include "toolstack.h"
 
-#define BACKEND_DOMID 0u
 #define CREATE_TIMEOUT_MS 10000u
 #define DESTROY_TIMEOUT_MS 10000u
 
@@ -26,7 +25,7 @@ static struct paths make_paths(const struct toolstack *t, uint32_t devid)
 	uint32_t domid = t->domain->domid;
 
 	snprintf(p.frontend, STORE_PATH, "/local/domain/%u/device/vsnd/%u", domid, devid);
-	snprintf(p.backend, STORE_PATH, "/local/domain/%u/backend/vsnd/%u/%u", BACKEND_DOMID, domid,
+	snprintf(p.backend, STORE_PATH, "/local/domain/%u/backend/vsnd/%u/%u", hv_backend_domid(), domid,
 			devid);
 	snprintf(p.libxl, STORE_PATH, "/libxl/%u/device/vsnd/%u", domid, devid);
 	return p;
@@ -58,7 +57,7 @@ int toolstack_create(struct toolstack *t)
 	snprintf(path, sizeof(path), "%s/device", dom);
 	ok = store_make(t->xs, XBT_NULL, dom, 0, domid) &&
 			store_make(t->xs, XBT_NULL, vm, 0, domid) &&
-			store_make(t->xs, XBT_NULL, path, domid, BACKEND_DOMID) &&
+			store_make(t->xs, XBT_NULL, path, domid, hv_backend_domid()) &&
 			write_below(t, XBT_NULL, dom, "vm", vm) &&
 			write_below(t, XBT_NULL, dom, "name", t->name) &&
 			write_below(t, XBT_NULL, vm, "uuid", t->uuid) &&
@@ -79,19 +78,20 @@ static bool write_card(struct toolstack *t, xs_transaction_t x, uint32_t devid,
 		const struct paths *p)
 {
 	uint32_t domid = t->domain->domid;
-	char number[16];
+	char number[16], backend[16];
 	bool ok;
 
 	snprintf(number, sizeof(number), "%u", domid);
+	snprintf(backend, sizeof(backend), "%u", hv_backend_domid());
 	ok = store_make(t->xs, x, p->libxl, 0, 0) &&
 			write_below(t, x, p->libxl, "frontend", p->frontend) &&
 			write_below(t, x, p->libxl, "backend", p->backend) &&
 			write_below(t, x, p->libxl, "frontend-id", number) &&
-			store_make(t->xs, x, p->frontend, domid, BACKEND_DOMID) &&
+			store_make(t->xs, x, p->frontend, domid, hv_backend_domid()) &&
 			write_below(t, x, p->frontend, "backend", p->backend) &&
-			write_below(t, x, p->frontend, "backend-id", "0") &&
+			write_below(t, x, p->frontend, "backend-id", backend) &&
 			write_below(t, x, p->frontend, "state", "1") &&
-			store_make(t->xs, x, p->backend, BACKEND_DOMID, domid) &&
+			store_make(t->xs, x, p->backend, hv_backend_domid(), domid) &&
 			write_below(t, x, p->backend, "frontend", p->frontend) &&
 			write_below(t, x, p->backend, "frontend-id", number) &&
 			write_below(t, x, p->backend, "online", "1") &&
@@ -171,7 +171,7 @@ static void remove_card(struct toolstack *t, const struct paths *p)
 	xs_rm(t->xs, XBT_NULL, p->frontend);
 	xs_rm(t->xs, XBT_NULL, p->libxl);
 	xs_rm(t->xs, XBT_NULL, p->backend);
-	snprintf(parent, sizeof(parent), "/local/domain/%u/backend/vsnd/%u", BACKEND_DOMID,
+	snprintf(parent, sizeof(parent), "/local/domain/%u/backend/vsnd/%u", hv_backend_domid(),
 			t->domain->domid);
 	remove_if_empty(t, parent);
 	*strrchr(parent, '/') = '\0';
@@ -235,7 +235,7 @@ int toolstack_destroy(struct toolstack *t)
 	char **devices;
 	int res = 0;
 
-	snprintf(path, sizeof(path), "/local/domain/%u/backend/vsnd/%u", BACKEND_DOMID, domid);
+	snprintf(path, sizeof(path), "/local/domain/%u/backend/vsnd/%u", hv_backend_domid(), domid);
 	devices = xs_directory(t->xs, XBT_NULL, path, &n);
 	for (unsigned int i = 0; devices != NULL && i < n; i++)
 		if (destroy_card(t, (uint32_t)strtoul(devices[i], NULL, 10)) < 0)
@@ -253,6 +253,6 @@ int toolstack_destroy(struct toolstack *t)
 
 void toolstack_judge_remains(struct toolstack *t)
 {
-	if (store_exists(t->xs, "/local/domain/%u/backend/vsnd/%u", BACKEND_DOMID, t->domain->domid))
+	if (store_exists(t->xs, "/local/domain/%u/backend/vsnd/%u", hv_backend_domid(), t->domain->domid))
 		report_violation("toolstack", "the backend's directory was made again after removal");
 }

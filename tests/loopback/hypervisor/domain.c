@@ -14,12 +14,12 @@
 
 #include <xen/xen.h>
 
-#define BACKEND_DOMID 0
+#define DOM0 0
 
 /* Xen raises it in Dom0 when a domain stops or dies: xenstored listens. */
 static void raise_virq(uint32_t virq)
 {
-	struct hv_domain *dom0 = hv_domain_find(BACKEND_DOMID);
+	struct hv_domain *dom0 = hv_domain_find(DOM0);
 	int fd;
 
 	for (uint32_t i = 1; dom0 != NULL && i < HV_PORTS; i++) {
@@ -139,7 +139,7 @@ void domain_grant(struct domain *d, uint32_t gref, bool readonly)
 {
 	uint32_t flags = HV_GRANT_VALID | (readonly ? HV_GRANT_READONLY : 0);
 
-	d->hv->grants[gref].domid = BACKEND_DOMID;
+	d->hv->grants[gref].domid = hv_backend_domid();
 	__atomic_store_n(&d->hv->grants[gref].flags, flags, __ATOMIC_SEQ_CST);
 }
 
@@ -171,7 +171,7 @@ uint32_t domain_deferred(struct domain *d)
 	return count;
 }
 
-int line_open(struct domain *d, struct line *l)
+static int open_line_to(struct domain *d, struct line *l, uint32_t peer)
 {
 	int token, port = -1;
 
@@ -186,10 +186,27 @@ int line_open(struct domain *d, struct line *l)
 	token = hv_lock();
 	port = hv_port_alloc(d->hv, l->queue);
 	if (port > 0)
-		d->hv->ports[port].remote_domid = BACKEND_DOMID;
+		d->hv->ports[port].remote_domid = peer;
 	hv_unlock(token);
 	l->port = (uint32_t)port;
 	return port > 0 ? 0 : -ENOSPC;
+}
+
+int line_open(struct domain *d, struct line *l)
+{
+	return open_line_to(d, l, hv_backend_domid());
+}
+
+int domain_open_store(struct domain *d, struct line *l, void **ring)
+{
+	int res = open_line_to(d, l, DOM0);
+
+	if (res < 0)
+		return res;
+	d->hv->store_port = l->port;
+	*ring = mmap(NULL, HV_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			hv_domain_fd(d->domid, true), hv_page_offset(HV_XENSTORE_GREF));
+	return *ring != MAP_FAILED ? 0 : -errno;
 }
 
 void line_close(struct line *l)
@@ -234,12 +251,12 @@ void line_wake(struct line *l)
 
 void line_notify(struct line *l)
 {
-	struct hv_domain *dom0 = hv_domain_find(BACKEND_DOMID);
 	struct hv_port *own = &l->hv->ports[l->port], *peer;
+	struct hv_domain *other;
 
-	if (dom0 == NULL || own->kind != HV_PORT_INTERDOMAIN)
+	if (own->kind != HV_PORT_INTERDOMAIN || (other = hv_domain_find(own->remote_domid)) == NULL)
 		return;
-	peer = &dom0->ports[own->remote_port];
+	peer = &other->ports[own->remote_port];
 	if (peer->queue != l->peer_queue) {
 		if (l->peer_fd >= 0)
 			close(l->peer_fd);

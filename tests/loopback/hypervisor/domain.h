@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest does with the loopback hypervisor: it has pages, grants them to Dom0 and
- * takes them back, and has event channel ports. For model frontends.
+ * What a guest does with the loopback hypervisor: it has pages, grants them to the backend's
+ * domain and takes them back, and has event channel ports. For model frontends.
  */
 #ifndef XEN_LOOPBACK_DOMAIN_H
 #define XEN_LOOPBACK_DOMAIN_H
@@ -48,6 +48,8 @@ int domain_create(struct domain *d, uint32_t domid);
 /** the guest stopped, as after a crash: xenstored and the toolstack come to know it */
 void domain_set_state(struct domain *d, enum hv_domain_state state);
 void domain_destroy(struct domain *d);
+/** the ring to xenstored, and the line that goes with it: before the domain is introduced */
+int domain_open_store(struct domain *d, struct line *l, void **ring);
 
 int domain_pages_alloc(struct domain *d, struct pages *p, uint32_t count);
 /**

@@ -78,6 +78,13 @@ struct hv_global *hv_attach(void)
 	return g;
 }
 
+uint32_t hv_backend_domid(void)
+{
+	const char *domid = getenv("XEN_LOOPBACK_BACKEND");
+
+	return domid != NULL ? (uint32_t)strtoul(domid, NULL, 10) : 0;
+}
+
 /* A descriptor of its own for every holder: so threads keep each other out as well. */
 int hv_lock(void)
 {
@@ -261,11 +268,11 @@ bool hv_grant_is_mapped(uint32_t domid, uint32_t gref)
 
 uint32_t hv_bound_count(uint32_t domid)
 {
-	struct hv_domain *dom0 = hv_domain_find(0), *d = hv_domain_find(domid);
+	struct hv_domain *backend = hv_domain_find(hv_backend_domid()), *d = hv_domain_find(domid);
 	uint32_t count = 0;
 
-	for (uint32_t i = 1; dom0 != NULL && i < HV_PORTS; i++) {
-		const struct hv_port *p = &dom0->ports[i];
+	for (uint32_t i = 1; backend != NULL && i < HV_PORTS; i++) {
+		const struct hv_port *p = &backend->ports[i];
 
 		if (p->kind == HV_PORT_INTERDOMAIN && p->remote_domid == domid &&
 				hv_process_is_alive(p->pid) &&

@@ -8,6 +8,8 @@
  *   global     struct hv_global
  *   domain-N   struct hv_domain, then its pages
  *   queue-N    a FIFO of port numbers: what a descriptor of /dev/xen/evtchn reads as
+ *
+ * The backend is in Dom0, or in the driver domain that $XEN_LOOPBACK_BACKEND numbers.
  */
 #ifndef XEN_LOOPBACK_STATE_H
 #define XEN_LOOPBACK_STATE_H
@@ -90,6 +92,9 @@ struct hv_global {
 /** attach this process to the hypervisor of $XEN_LOOPBACK_DIR; NULL and errno if there is none */
 struct hv_global *hv_attach(void);
 
+/** the domain that the backend is in, and that guests grant their pages to */
+uint32_t hv_backend_domid(void);
+
 /** for everything that changes more than a port's signal; returns a token for hv_unlock() */
 int hv_lock(void);
 void hv_unlock(int token);
@@ -109,7 +114,7 @@ int hv_map_add(uint32_t domid, uint32_t gref);
 void hv_map_del(int record);
 uint32_t hv_map_count(uint32_t domid);
 bool hv_grant_is_mapped(uint32_t domid, uint32_t gref);
-/** ports of other domains that are bound to this one, the XenStore's apart */
+/** the backend's ports that are bound to this domain, the XenStore's apart */
 uint32_t hv_bound_count(uint32_t domid);
 
 /** queues of port numbers */

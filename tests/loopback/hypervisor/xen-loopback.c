@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The program `xen-loopback`: makes an empty loopback hypervisor in $XEN_LOOPBACK_DIR,
- * and says how many pages and ports of a domain Dom0 holds now.
+ * and says how many pages and ports of a domain the backend holds now.
  */
 #include <errno.h>
 #include <fcntl.h>

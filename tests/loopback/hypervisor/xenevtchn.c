@@ -14,7 +14,6 @@
 #include "state.h"
 
 #define EXPORT __attribute__((visibility("default")))
-#define LOCAL_DOMID 0
 #define UNRESTRICTED UINT32_MAX
 
 struct binding {
@@ -65,7 +64,7 @@ EXPORT xenevtchn_handle *xenevtchn_open(struct xentoollog_logger *logger, unsign
 
 static void adopt(xenevtchn_handle *h, uint32_t port)
 {
-	struct hv_domain *local = hv_domain_find(LOCAL_DOMID), *remote;
+	struct hv_domain *local = hv_domain_find(hv_backend_domid()), *remote;
 	struct binding *b = &h->bindings[port];
 
 	b->local = &local->ports[port];
@@ -84,7 +83,7 @@ EXPORT xenevtchn_handle *xenevtchn_fdopen(struct xentoollog_logger *logger, int 
 		unsigned int open_flags)
 {
 	uint32_t queue = hv_queue_of_fd(fd);
-	struct hv_domain *local = hv_domain_find(LOCAL_DOMID);
+	struct hv_domain *local = hv_domain_find(hv_backend_domid());
 	xenevtchn_handle *h;
 
 	if (open_flags != 0 || queue == HV_NO_QUEUE || local == NULL) {
@@ -109,7 +108,7 @@ static struct binding *find_binding(xenevtchn_handle *h, evtchn_port_t port, int
 EXPORT int xenevtchn_unbind(xenevtchn_handle *h, evtchn_port_t port)
 {
 	struct binding *b = find_binding(h, port, ENOTCONN);
-	struct hv_domain *local = hv_domain_find(LOCAL_DOMID);
+	struct hv_domain *local = hv_domain_find(hv_backend_domid());
 	int token;
 
 	if (b == NULL || local == NULL)
@@ -177,7 +176,7 @@ EXPORT xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *h,
 		return -1;
 	}
 	token = hv_lock();
-	port = hv_port_bind(LOCAL_DOMID, h->queue, domid, remote_port);
+	port = hv_port_bind(hv_backend_domid(), h->queue, domid, remote_port);
 	if (port > 0)
 		adopt(h, (uint32_t)port);
 	hv_unlock(token);
@@ -189,7 +188,7 @@ EXPORT xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle *h,
 static xenevtchn_port_or_error_t bind_local(xenevtchn_handle *h, uint32_t domid,
 		enum hv_port_kind kind, uint32_t virq)
 {
-	struct hv_domain *local = hv_domain_find(LOCAL_DOMID);
+	struct hv_domain *local = hv_domain_find(hv_backend_domid());
 	int token, port;
 
 	if (local == NULL || h->restricted != UNRESTRICTED) {
