@@ -16,7 +16,7 @@
 
 void refusals_tell(struct refusals *refusals)
 {
-	char keys[REFUSALS_SHOWN][sizeof(KEY_XEN_REFUSALS) + 8];
+	char keys[REFUSALS_SHOWN][sizeof(KEY_XEN_REFUSALS".4294967295")];
 	char texts[REFUSALS_SHOWN][REFUSAL_SIZE];
 	struct spa_dict_item items[REFUSALS_SHOWN];
 	uint32_t i, n;
