@@ -218,6 +218,7 @@ create_guest() {
     local from
     mkdir -p /run/guests
     cat "$SCENARIO/kernel/initrd" "$SCENARIO/guest.cpio" >"/run/guests/$1.img"
+    if [[ -f $1.cpio ]]; then cat "$1.cpio" >>"/run/guests/$1.img"; fi
     truncate -s 64M "/run/guests/$1.disk"
     guest_config "$1" >"/run/guests/$1.cfg"
     from=$(uptime_now)

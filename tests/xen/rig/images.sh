@@ -23,7 +23,8 @@ DOM0_MODULES=(
 )
 
 GUEST_MODULES=(xen-blkfront snd_xen_front  # in this order, as where a guest's root is on its disk
-    xen-evtchn xen-gntalloc)                    # for a frontend that is a program
+    xen-evtchn xen-gntalloc                     # for a frontend that is a program
+    xen-gntdev)                                 # for a driver domain
 
 recipe_hash() {
     cat "$@" | sha256sum | cut -c1-12
