@@ -13,6 +13,7 @@ import stacks
 QUANTA = 64, 256, 1024
 MOST = 50           # us from the cycle's start to the event, at p99
 MONITOR_LATE = 1    # cycles
+MOST_UNKNOWN = 0.2  # of the events: what the sink has missed
 NS = 1000           # in a us
 DUE, STARTED, AWAKE = range(3)  # of a cycle
 
@@ -57,17 +58,28 @@ def consumed_by_cycle(numbers):
     return {before[0]: after[1] for before, after in zip(numbers, numbers[MONITOR_LATE:])}
 
 
+def read_heard(path, quantum):
+    """As consumed_by_cycle(), of a recorder that may have missed cycles, or got no sound in them,
+    where the machine was busy: of these nothing is known."""
+    recorded = read_recorded(path)
+    return {before[1]: after[4] + 1 for before, after in zip(recorded, recorded[MONITOR_LATE:])
+            if after[1] - before[1] == MONITOR_LATE * quantum and after[4] > 0}
+
+
 class Told:
     """The events of one guest, each beside a cycle of the graph. That is the cycle at whose end the
     graph had consumed what the event says, if it had begun by then; else the one that had, and the
-    event is wrong."""
+    event is wrong. Between two cycles that are known and more than one apart nobody can tell."""
 
-    def __init__(self, events, cycles, consumed, begin):
+    def __init__(self, events, cycles, consumed, begin, quantum=None):
         """A cycle begins when its driver or when the node does: STARTED, or AWAKE."""
         self.begins = sorted((times[begin], position) for position, times in cycles.items()
                              if position in consumed)
         self.ends = {consumed[position]: (ns, position) for ns, position in self.begins}
-        exact = set(consumed.values())
+        exact = sorted(set(consumed.values()))
+        holes = [(a, b) for a, b in zip(exact, exact[1:]) if quantum and b - a > quantum]
+        exact = set(exact)
+        self.unknown = 0
         last = max(self.ends)           # of the last nobody knows whether it was
         self.errors, self.posted, self.seen, self.at = [], [], [], []
         for frames, notified, seen in events:
@@ -75,6 +87,9 @@ class Told:
                 continue
             if frames in exact and frames not in self.ends:
                 self.errors.append(0)       # of this cycle the profiler knows nothing
+                continue
+            if any(a < frames < b for a, b in holes):
+                self.unknown += 1
                 continue
             ns, position = self.cycle_of(frames, notified)
             self.errors.append(abs(frames - consumed[position]))
@@ -121,7 +136,7 @@ def measure(b, quantum, backend=None):
         profile.end()
         sink.end()
         told = Told(read_events(guest.positions_file), read_cycles(profile.log),
-                    consumed_by_cycle(read_numbers(sink.log)), STARTED if backend else AWAKE)
+                    read_heard(sink.log, quantum), STARTED if backend else AWAKE, quantum)
     if backend:
         stacks.rules_told(b, report)
     else:
@@ -130,8 +145,11 @@ def measure(b, quantum, backend=None):
 
 
 def figures(told):
+    if told.unknown > MOST_UNKNOWN * len(told.errors):
+        raise RuntimeError(f"what was consumed is not known for {told.unknown} events, "
+                           f"only for {len(told.errors)}")
     return {
-        "events": len(told.errors),
+        "events": len(told.errors), "unknown": told.unknown,
         "error": max(told.errors),
         "posted": statistics.median(told.posted), "posted-p99": quantile(told.posted, 99),
         "seen": statistics.median(told.seen), "seen-p99": quantile(told.seen, 99),
@@ -169,4 +187,7 @@ def run(b):
         if b.peer:
             kinds["peer"] = lambda: measure(b, quantum, b.peer.split())
         results = b.interleaved(kinds)
+        for name, rounds in results.items():
+            b.remark(f"{name}: {sum(r['events'] for r in rounds)} events, and "
+                     f"{sum(r['unknown'] for r in rounds)} of cycles that the sink did not hear")
         add(b, quantum, results[f"position, {quantum}"], results.get("peer"))

@@ -15,7 +15,7 @@ import stacks
 
 QUANTA = 64, 256, 1024
 CALM = 1024             # the quantum to change things in
-COUNTS = 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256
+COUNTS = 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384
 AT_LEAST = 64           # at CALM
 SHORT, LONG = 2, 30     # s
 SETTLE = 0.5            # s, for a new quantum to be everywhere
@@ -99,14 +99,23 @@ def holds(b, stack, quantum, seconds):
     return probe.is_clean() and not troubles
 
 
+def plays(b, stack, count):
+    """Do so many streams come to play at all?"""
+    stack.rig.force_quantum(CALM)
+    try:
+        stack.add_to(count)
+    except rig.RigError as e:
+        b.note(f"{count} streams: {str(e).strip().splitlines()[-1]}")
+        return False
+    return True
+
+
 def climb(b, make, quantum, counts):
     """The most by a short look; 0 if there is none."""
     most = 0
     with make() as stack:
         for count in counts:
-            stack.rig.force_quantum(CALM)
-            stack.add_to(count)
-            if not holds(b, stack, quantum, b.pick(SHORT, 1)):
+            if not plays(b, stack, count) or not holds(b, stack, quantum, b.pick(SHORT, 1)):
                 break
             most = count
     return most
@@ -116,9 +125,7 @@ def confirm(b, make, quantum, counts):
     """The most that hold long: each on a machine that was never too busy."""
     for count in reversed(counts):
         with make() as stack:
-            stack.rig.force_quantum(CALM)
-            stack.add_to(count)
-            if holds(b, stack, quantum, b.pick(LONG, 1)):
+            if plays(b, stack, count) and holds(b, stack, quantum, b.pick(LONG, 1)):
                 return count
     return 0
 
