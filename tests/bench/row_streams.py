@@ -146,7 +146,7 @@ def at_least(least):
 
 def at_least_times(times, all_):
     return (f">= {times} x, or {all_}",
-            lambda ours, theirs: ours >= times * theirs or ours == all_)
+            lambda ours, theirs: ours > 0 and (ours >= times * theirs or ours == all_))
 
 
 def run(b):
