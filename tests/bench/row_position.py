@@ -76,9 +76,9 @@ class Told:
         self.begins = sorted((times[begin], position) for position, times in cycles.items()
                              if position in consumed)
         self.ends = {consumed[position]: (ns, position) for ns, position in self.begins}
-        exact = sorted(set(consumed.values()))
-        holes = [(a, b) for a, b in zip(exact, exact[1:]) if quantum and b - a > quantum]
-        exact = set(exact)
+        exact = set(consumed.values())
+        known = sorted(exact)
+        holes = [(a, b) for a, b in zip(known, known[1:]) if quantum and b - a > quantum]
         self.unknown = 0
         last = max(self.ends)           # of the last nobody knows whether it was
         self.errors, self.posted, self.seen, self.at = [], [], [], []
