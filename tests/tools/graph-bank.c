@@ -147,10 +147,9 @@ static void on_process(void *data, struct spa_io_position *position)
 {
 	struct slot *s = data;
 	struct take *t = &s->take;
-	uint32_t n = (uint32_t)position->clock.duration;
+	const struct spa_io_clock clock = position->clock;
+	uint32_t n = (uint32_t)clock.duration;
 
-	if (s == s->bank->first)
-		cycle_watch_count(&s->bank->watch, &position->clock);
 	if (t->n_frames + n > room_frames(s->bank) || t->n_cycles == room_cycles(s->bank)) {
 		t->overrun = true;
 		return;
@@ -161,11 +160,13 @@ static void on_process(void *data, struct spa_io_position *position)
 		record(s, n);
 	t->n_frames += n;
 	t->cycles[t->n_cycles] = (struct cycle){
-		.nsec = position->clock.nsec,
+		.nsec = clock.nsec,
 		.run = t->run,
 		.so_far = t->so_far,
 	};
 	__atomic_store_n(&t->n_cycles, t->n_cycles + 1, __ATOMIC_RELEASE);
+	if (s == s->bank->first)
+		cycle_watch_count(&s->bank->watch, &clock);
 }
 
 static const struct pw_filter_events filter_events = {

@@ -44,11 +44,11 @@ static void put_frames(struct generator *g, float *out, uint32_t channel, uint32
 static void on_process(void *data, struct spa_io_position *position)
 {
 	struct generator *g = data;
-	uint32_t n = (uint32_t)position->clock.duration;
+	const struct spa_io_clock clock = position->clock;
+	uint32_t n = (uint32_t)clock.duration;
 	bool going = __atomic_load_n(&g->going, __ATOMIC_ACQUIRE);
 	bool fed = true;
 
-	cycle_watch_count(&g->watch, &position->clock);
 	for (uint32_t c = 0; c < g->channels; c++) {
 		float *out = pw_filter_get_dsp_buffer(g->filter.ports[c], n);
 
@@ -61,6 +61,7 @@ static void on_process(void *data, struct spa_io_position *position)
 	}
 	if (going && fed)
 		g->next += n;
+	cycle_watch_count(&g->watch, &clock);
 	if (!g->running) {
 		g->running = true;
 		pw_loop_signal_event(pw_main_loop_get_loop(g->graph.loop), g->ready);

@@ -116,23 +116,24 @@ static void follow_numbers(struct recorder *r, uint32_t n)
 static void on_process(void *data, struct spa_io_position *position)
 {
 	struct recorder *r = data;
-	uint32_t n = (uint32_t)position->clock.duration;
+	const struct spa_io_clock clock = position->clock;
+	uint32_t n = (uint32_t)clock.duration;
 
 	if (r->n_frames + n > r->room_frames || r->n_cycles == r->room_cycles) {
 		r->overrun = true;
 		return;
 	}
-	cycle_watch_count(&r->watch, &position->clock);
 	put_frames(r, n);
 	follow_numbers(r, n);
 	r->n_frames += n;
 	r->cycles[r->n_cycles++] = (struct cycle){
-		.nsec = position->clock.nsec,
-		.position = position->clock.position,
+		.nsec = clock.nsec,
+		.position = clock.position,
 		.frames = n,
 		.so_far = r->so_far,
 		.number = r->number,
 	};
+	cycle_watch_count(&r->watch, &clock);
 	if (!r->running) {
 		r->running = true;
 		pw_loop_signal_event(pw_main_loop_get_loop(r->graph.loop), r->ready);

@@ -46,12 +46,14 @@ struct graph_route {
 	void (*on_linked)(struct graph_route *r);
 };
 
-/* Did this client run in every cycle, and in time? If not, what it saw proves nothing. */
+/* Did this client run in every cycle, and was it done in time? If not, what it saw proves nothing:
+ * in the next cycle buffers are written again, whoever still reads them. */
 struct cycle_watch {
 	uint64_t next;		/* position at which the next cycle is due */
 	uint32_t missed;
 };
 
+/* When all is done, with the clock as it was at the beginning. */
 static inline void cycle_watch_count(struct cycle_watch *w, const struct spa_io_clock *clock)
 {
 	uint64_t length = clock->duration * SPA_NSEC_PER_SEC * clock->rate.num / clock->rate.denom;
