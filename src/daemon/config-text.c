@@ -73,6 +73,10 @@ int config_fail(struct config_error *error, const struct config_text *text, cons
 	va_start(args, format);
 	vsnprintf(error->text + n, sizeof(error->text) - n, format, args);
 	va_end(args);
+	/* a key may have been written with \n in it */
+	for (char *c = error->text; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?';
 	return -EINVAL;
 }
 

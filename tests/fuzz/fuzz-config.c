@@ -54,7 +54,7 @@ static void check_error(const struct config_error *error)
 
 	check(strncmp(error->text, FILE_NAME":", strlen(FILE_NAME":")) == 0);
 	check(len > strlen(FILE_NAME": ") && len < sizeof(error->text));
-	check(strchr(error->text, '\n') == NULL);
+	check(strpbrk(error->text, "\n\r\t\033") == NULL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

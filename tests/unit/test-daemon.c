@@ -397,6 +397,11 @@ TEST(a_mistyped_section_is_an_error)
 	refuses("", "xensnd.rules = [ ]", "/xen-snd.conf:12: ", "xensnd.rules:");
 }
 
+TEST(an_error_is_one_line_whatever_a_key_is)
+{
+	refuses("", "\"rule\\ns\" = [ ]", "/xen-snd.conf:12: ", "rule?s:");
+}
+
 /* The second would do away with the first. */
 TEST(a_section_that_is_there_twice_is_an_error)
 {
