@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,11 +32,13 @@ struct xenevtchn_handle {
 	struct binding bindings[HV_PORTS];
 };
 
+/* Of its pages only those of bindings that are used take memory: the real one takes next to none. */
 static xenevtchn_handle *handle_new(uint32_t queue, int fd)
 {
-	xenevtchn_handle *h = calloc(1, sizeof(*h));
+	xenevtchn_handle *h = mmap(NULL, sizeof(*h), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (h == NULL)
+	if (h == MAP_FAILED)
 		return NULL;
 	h->queue = queue;
 	h->restricted = UNRESTRICTED;
@@ -43,7 +46,7 @@ static xenevtchn_handle *handle_new(uint32_t queue, int fd)
 	h->feed_fd = hv_queue_open(queue, O_NONBLOCK | O_CLOEXEC);
 	if (h->fd >= 0 && h->feed_fd >= 0)
 		return h;
-	free(h);
+	munmap(h, sizeof(*h));
 	return NULL;
 }
 
@@ -132,7 +135,7 @@ EXPORT int xenevtchn_close(xenevtchn_handle *h)
 	hv_queue_remove(h->queue);
 	close(h->fd);
 	close(h->feed_fd);
-	free(h);
+	munmap(h, sizeof(*h));
 	return 0;
 }
 
