@@ -83,8 +83,10 @@ class Client:
         return f"sh head -n1 {self.fifo} >/dev/null\n"
 
     def begun(self):
-        """For a test: wait() here."""
-        self.machine.run(["head", "-n1", self.fifo], timeout=20)
+        """For a test: wait() here. It does, or the test is over."""
+        if not self.machine.run(["head", "-n1", self.fifo], timeout=20).stdout:
+            raise rig.RigError(f"{self.fifo}: closed before anything was recorded or played")
+        return True
 
     def end(self, server_died=False):
         if server_died:
