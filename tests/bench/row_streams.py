@@ -16,7 +16,7 @@ import stacks
 
 QUANTA = 64, 256, 1024
 CALM = 1024             # the quantum to change things in
-COUNTS = 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384
+COUNTS = 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512
 AT_LEAST = 64           # at CALM
 SHORT, LONG = 2, 30     # s
 SETTLE = 0.5            # s, for a new quantum to be everywhere

@@ -21,6 +21,7 @@ STREAMS_OF_PCM = 8      # as many as the backend takes of one PCM
 
 # PipeWire's mixer has 128 inputs: more streams are not linked to one sink
 MOST_OF_SINK = 128
+AT_A_TIME = 64
 SINK = """{ factory.name=support.null-audio-sink node.name=%s media.class=Audio/Sink node.driver=true
     object.linger=true audio.position=[ FL FR ] monitor.channel-volumes=true }"""
 
@@ -92,14 +93,15 @@ class Stack:
         """When the machine is there."""
 
     def add_to(self, count):
-        """Play so many streams, all of them linked."""
+        """Play so many streams, all of them linked, some at a time: whoever links has little time
+        left beside many that play."""
         while self.count < count:
             number = next(n for n, on in enumerate(self.on_sink) if on < MOST_OF_SINK)
-            more = min(count - self.count, MOST_OF_SINK - self.on_sink[number])
+            more = min(count - self.count, MOST_OF_SINK - self.on_sink[number], AT_A_TIME)
             self.add(more, number)
             self.on_sink[number] += more
             self.count += more
-        rig.wait_for(f"{count} streams that are linked", self.are_linked, 60)
+            rig.wait_for(f"{self.count} streams that are linked", self.are_linked, 60)
 
     def troubles(self):
         """What those who play found wrong."""
