@@ -20,7 +20,7 @@
 
 #define HV_PAGE_SIZE 4096u
 #define HV_PAGES 8192u
-#define HV_PORTS 1024u
+#define HV_PORTS 4096u	/* as many as Xen has for a domain without FIFO */
 #define HV_DOMAINS 64u
 #define HV_MAPS 65536u
 #define HV_FIRST_GREF 8u	/* those below are reserved, as in Xen */
