@@ -139,14 +139,16 @@ class Bench:
         self.plot()
 
     def plot(self):
-        """A picture of the ratios, those of one row beside one another."""
+        """A picture of the ratios, those of one row beside one another; none where all are 0."""
+        shown = [line for line in self.lines if (line.ratio() or 0) >= LEAST_SHOWN]
+        if not shown:
+            return
         data = os.path.join(self.out, "ratios")
         with open(data, "w", encoding="utf-8") as f:
-            for line in self.lines:
-                if (line.ratio() or 0) >= LEAST_SHOWN:
-                    color = {None: 0x7f7f7f, True: 0x2f7d4f, False: 0xb03030}[line.holds]
-                    f.write(f'"{line.row}: {line.case}, {line.unit}, against {line.against}" '
-                            f'{line.ratio():.4f} {color}\n')
+            for line in shown:
+                color = {None: 0x7f7f7f, True: 0x2f7d4f, False: 0xb03030}[line.holds]
+                f.write(f'"{line.row}: {line.case}, {line.unit}, against {line.against}" '
+                        f'{line.ratio():.4f} {color}\n')
         subprocess.run(["gnuplot", "-e", f'data="{data}"; png="{self.out}/bench.png"',
                         os.path.join(HERE, "plot.gnuplot")], check=True)
 
